@@ -1,0 +1,1 @@
+"""The training engine: MOPO offline, MOORe online."""

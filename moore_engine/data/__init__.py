@@ -1,0 +1,1 @@
+"""Data sets in, as one contiguous float32 table."""

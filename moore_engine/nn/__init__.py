@@ -1,0 +1,1 @@
+"""Networks with hand-written gradients over flat parameter buffers."""
