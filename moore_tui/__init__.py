@@ -1,0 +1,1 @@
+"""The console: launches, supervises, watches and controls training runs."""

@@ -1,0 +1,1 @@
+"""UI-free core of both front ends: reading runs, posting requests, naming processes."""
