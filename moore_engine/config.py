@@ -1,0 +1,208 @@
+"""Resolve, check, write and read a run's configuration.
+
+A flag beats the environment, which beats the project file, which beats the preset or file, which beats the default
+(moore_engine/schema.py). Every error is a ConfigError of one sentence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moore_engine.config_checks import check_across, convert, describe, kind_of
+from moore_engine.presets import ConfigError, Layer, layer, nearest, preset_layers, profile_layer, read_toml
+from moore_engine.presets import names as presets
+from moore_engine.schema import ALGORITHMS, SECTIONS, Config, attribute, get, keys
+
+__all__ = [
+    "ALGORITHMS",
+    "LIVE_KEYS",
+    "Config",
+    "ConfigError",
+    "Resolved",
+    "check_launchable",
+    "describe",
+    "dumps",
+    "get",
+    "keys",
+    "load",
+    "presets",
+    "resolve",
+    "set_value",
+    "sha256",
+]
+
+LIVE_KEYS = frozenset(
+    {
+        "online.alpha",
+        "online.epochs",
+        "offline.penalty_coef",
+        "eval.every_epochs",
+        "eval.episodes",
+        "checkpoint.every_epochs",
+        "checkpoint.keep",
+    }
+)
+"""Keys that a request may change in a running trainer."""
+
+FLAGS = {"seed": "run.seed", "data": "data.path", "name": "run.name", "from": "run.from"}
+"""Flags with a name of their own, and the key each sets."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A checked configuration, where each "section.key" came from, and remarks that are not errors."""
+
+    config: Config
+    sources: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+
+def resolve(
+    preset_or_file: str | Path | None = None,
+    *,
+    project: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+) -> Resolved:
+    """Put the layers together, lowest first: default, preset or FILE.toml, profile, project file, environment, flags.
+
+    `project` is the project file's path (skipped if there is none), `env` the environment (only MOORE_SECTION__KEY is
+    read), `sets` the `section.key=value` of --set, `flags` values by FLAGS' names (None is skipped).
+    Raises ConfigError.
+    """
+    config = Config()
+    merged: Layer = {key: (get(config, key), "default") for key in keys()}
+    for each in preset_layers(preset_or_file) if preset_or_file is not None else []:
+        merged.update(_checked(each))
+    if profile is not None:
+        merged.update(_checked(profile_layer(profile, {key: value for key, (value, _) in merged.items()})))
+    below = dict(merged)
+    if project is not None and project.is_file():
+        merged.update(_checked(layer(read_toml(project), project)))
+    merged.update(_checked(_environment(env or {})))
+    merged.update(_checked(_set_layer(sets)))
+    given = {FLAGS[name]: (value, f"--{name}") for name, value in (flags or {}).items() if value is not None}
+    merged.update(_checked(given))
+    config = _build({key: value for key, (value, _) in merged.items()})
+    own_alpha = merged["online.alpha"] is not below["online.alpha"]
+    return Resolved(config, {key: source for key, (_, source) in merged.items()}, _remarks(config, own_alpha))
+
+
+def load(path: Path | str) -> Config:
+    """A run's frozen config.toml."""
+    table = read_toml(Path(path))
+    return _build({key: value for key, (value, _) in _checked(layer(table, Path(path))).items()})
+
+
+def dumps(config: Config, sources: Mapping[str, str] | None = None) -> str:
+    """TOML text with every key written, each followed by where it came from if `sources` are given."""
+    lines: list[str] = []
+    for key in keys():
+        section, name = key.split(".")
+        if f"[{section}]" not in lines:
+            lines += ([""] if lines else []) + [f"[{section}]"]
+        line = f"{name} = {_toml(get(config, key))}"
+        lines.append(f"{line}  # {_toml(sources[key])[1:-1]}" if sources else line)
+    return "\n".join(lines) + "\n"
+
+
+def sha256(config: Config) -> str:
+    """Digest of the configuration's values."""
+    return hashlib.sha256(dumps(config).encode()).hexdigest()
+
+
+def set_value(config: Config, key: str, value: Any, *, live: bool = False) -> Config:
+    """`config` with "section.key" set to `value` (text is read as TOML, else as a bare string).
+
+    With `live`, only LIVE_KEYS may be set. Raises ConfigError.
+    """
+    if live and key in keys() and key not in LIVE_KEYS:
+        raise ConfigError(f"{key} cannot change while a run is going; these can: {', '.join(sorted(LIVE_KEYS))}.")
+    value = _parse(key, value, "set") if isinstance(value, str) else value
+    values = {each: get(config, each) for each in keys()}
+    return _build(values | {each: new for each, (new, _) in _checked({key: (value, "set")}).items()})
+
+
+def check_launchable(config: Config) -> None:
+    """Raise ConfigError unless the data set and the task are named."""
+    if not config.data.path:
+        raise ConfigError("data.path is empty: name a data set with --data FILE, or start from the preset quickstart.")
+    if not config.data.task:
+        raise ConfigError(
+            "data.task is empty: name the Gymnasium task with --set data.task=Hopper-v4, or use a preset."
+        )
+
+
+def _environment(env: Mapping[str, str]) -> Layer:
+    """MOORE_SECTION__KEY variables; one that names no key is an error, other MOORE_ variables are not ours."""
+    by_variable = {f"MOORE_{key.replace('.', '__')}".upper(): key for key in keys()}
+    found: Layer = {}
+    for variable, text in env.items():
+        if not variable.startswith("MOORE_") or "__" not in variable:
+            continue
+        if variable not in by_variable:
+            raise ConfigError(f"The environment variable {variable} names no key{nearest(variable, by_variable)}")
+        key = by_variable[variable]
+        found[key] = (_parse(key, text, variable), variable)
+    return found
+
+
+def _set_layer(sets: Sequence[str]) -> Layer:
+    found: Layer = {}
+    for text in sets:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise ConfigError(f'--set takes section.key=value, got "{text}".')
+        found[key] = (_parse(key, value, "--set"), "--set")
+    return found
+
+
+def _parse(key: str, text: str, where: str) -> Any:
+    """Value of a text: TOML if it is TOML, else the text itself; a key that holds text takes it as it is."""
+    kind_of(key, where)
+    if isinstance(get(Config(), key), str) and not text.startswith(('"', "'")):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _checked(settings: Layer) -> Layer:
+    """Settings with every value of its key's type and range."""
+    return {key: (convert(key, value, where), where) for key, (value, where) in settings.items()}
+
+
+def _build(values: Mapping[str, Any]) -> Config:
+    """Config of checked values by "section.key" (missing ones take the default), checked across keys too."""
+    parts: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for key, value in values.items():
+        section, name = key.split(".")
+        parts[section][attribute(name)] = value
+    config = Config(**{section: struct(**parts[section]) for section, struct in SECTIONS.items()})
+    check_across(config)
+    return config
+
+
+def _remarks(config: Config, own_alpha: bool) -> list[str]:
+    """Settings that are valid but do nothing."""
+    if own_alpha and config.online.sampler != "priority":
+        return [f'online.alpha has no effect unless online.sampler = "priority" (it is "{config.online.sampler}").']
+    return []
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; None is the word "none"."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if value is None or isinstance(value, str):
+        return json.dumps("none" if value is None else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
