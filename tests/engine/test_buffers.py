@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -24,7 +26,7 @@ def test_the_layouts_slices_cover_every_column_once_in_order():
     columns = list(range(layout.width))
     parts = [columns[s] for s in (layout.obs, layout.action, layout.next_obs, layout.reward, layout.terminal)]
     assert [len(part) for part in parts] == [11, 3, 11, 1, 1]
-    assert sum(parts, []) == columns
+    assert list(itertools.chain(*parts)) == columns
     assert layout.width == 27
 
 
