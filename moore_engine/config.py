@@ -6,13 +6,13 @@ A flag beats the environment, which beats the project file, which beats the pres
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from moore_engine.config_checks import check_across, convert, describe, kind_of
 from moore_engine.presets import ConfigError, Layer, layer, nearest, preset_layers, profile_layer, read_toml
@@ -54,13 +54,12 @@ FLAGS = {"seed": "run.seed", "data": "data.path", "name": "run.name", "from": "r
 """Flags with a name of their own, and the key each sets."""
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """A checked configuration, where each "section.key" came from, and remarks that are not errors."""
 
     config: Config
     sources: dict[str, str]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
 
 
 def resolve(
@@ -116,6 +115,8 @@ def dumps(config: Config, sources: Mapping[str, str] | None = None) -> str:
 
 def sha256(config: Config) -> str:
     """Digest of the configuration's values."""
+    import hashlib
+
     return hashlib.sha256(dumps(config).encode()).hexdigest()
 
 
@@ -187,7 +188,8 @@ def _build(values: Mapping[str, Any]) -> Config:
     for key, value in values.items():
         section, name = key.split(".")
         parts[section][attribute(name)] = value
-    config = Config(**{section: struct(**parts[section]) for section, struct in SECTIONS.items()})
+    sections: dict[str, Any] = {section: struct(**parts[section]) for section, struct in SECTIONS.items()}
+    config = Config(**sections)
     check_across(config)
     return config
 

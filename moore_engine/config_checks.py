@@ -117,7 +117,7 @@ def _words(kind: Any) -> str:
         case inspect.UnionType():
             return " or ".join(_words(each) for each in kind.types)
         case inspect.LiteralType():
-            return " or ".join(map(_show, sorted(kind.values)))
+            return " or ".join(map(_show, sorted(kind.values, key=str)))
         case inspect.BoolType():
             return "true or false"
         case inspect.NoneType():

@@ -1,6 +1,6 @@
 """Presets: TOML files of settings, each number with its source, that may build on another (`extends`).
 
-A preset's own `source` line, or a line of its `[sources]` table for one section or key, says where its numbers come from.
+A preset's `source` line, or one of its `[sources]` table for a section or key, says where its numbers come from.
 """
 
 from __future__ import annotations

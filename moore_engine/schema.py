@@ -31,7 +31,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all sections: immutable, keyword only, no unknown keys."""
 
 
-class Run(Section):
+class Run(Section, frozen=True):
     algo: Annotated[str, about("algorithm")] = "moore"
     seed: Annotated[int, Meta(ge=0), about("seed every random stream of the run derives from")] = 0
     device: Annotated[Literal["auto", "cpu", "cuda"], about("where tensors live; auto takes a GPU if there is one")] = (
@@ -44,7 +44,7 @@ class Run(Section):
     )
 
 
-class Data(Section):
+class Data(Section, frozen=True):
     path: Annotated[str, about("offline data set D_off: a file, bundled:NAME or minari:ID")] = ""
     task: Annotated[str, about("Gymnasium task of the online stage and of all evaluations")] = ""
     termination: Annotated[str, about("termination function of model rollouts; empty takes the task's own")] = ""
@@ -53,7 +53,7 @@ class Data(Section):
     ref_max: Annotated[float | None, about("return that scores 100; none takes the task's reference")] = None
 
 
-class Model(Section):
+class Model(Section, frozen=True):
     networks: Annotated[Count, about("networks in the dynamics ensemble (K)")] = 7
     elites: Annotated[Count, about("networks with the lowest holdout error, whose predictions rollouts use")] = 5
     hidden: Annotated[tuple[Count, ...], Meta(min_length=1), about("units in each hidden layer")] = (200,) * 4
@@ -77,7 +77,7 @@ class Model(Section):
     ] = "max_std"
 
 
-class Sac(Section):
+class Sac(Section, frozen=True):
     hidden: Annotated[tuple[Count, ...], Meta(min_length=1), about("units in each hidden layer, actor and critics")] = (
         256,
         256,
@@ -97,7 +97,7 @@ class Sac(Section):
     ] = "constant"
 
 
-class Offline(Section):
+class Offline(Section, frozen=True):
     epochs: Annotated[CountOrZero, about("epochs of the offline stage")] = 1000
     updates_per_epoch: Annotated[Count, about("SAC updates in an epoch")] = 1000
     rollout_every: Annotated[Count, about("SAC updates between model rollouts")] = 1000
@@ -110,7 +110,7 @@ class Offline(Section):
     real_ratio: Annotated[Share, about("share of a SAC batch drawn from the data set, unpenalised")] = 0.05
 
 
-class Online(Section):
+class Online(Section, frozen=True):
     epochs: Annotated[CountOrZero, about("epochs of the online stage (T)")] = 100
     steps_per_epoch: Annotated[Count, about("environment steps in an epoch (S)")] = 1000
     model_every: Annotated[Count, about("environment steps between model fits and rollouts (phi)")] = 250
@@ -132,7 +132,7 @@ class Online(Section):
     penalty_anneal: Annotated[bool, about("scale the penalty by the offline share P_off")] = False
 
 
-class Eval(Section):
+class Eval(Section, frozen=True):
     episodes: Annotated[Count, about("episodes of an evaluation")] = 10
     every_epochs: Annotated[Count, about("epochs between evaluations")] = 1
     switch_episodes: Annotated[
@@ -140,12 +140,12 @@ class Eval(Section):
     ] = 100
 
 
-class Checkpoint(Section):
+class Checkpoint(Section, frozen=True):
     every_epochs: Annotated[Count, about("epochs between checkpoints")] = 5
     keep: Annotated[Count, about("newest checkpoints kept; the switch's is always kept")] = 2
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """A whole configuration; attributes are the section names."""
 
     run: Run = Run()
