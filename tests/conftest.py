@@ -1,0 +1,22 @@
+"""Settings shared by all tests: one thread, no file of a user's own, a hypothesis profile without a clock."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+
+hypothesis.settings.register_profile("default", deadline=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No MOORE_ variable of the person running the tests reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("MOORE_"):
+            monkeypatch.delenv(name)
