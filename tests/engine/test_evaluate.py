@@ -37,6 +37,17 @@ def test_each_episode_is_what_one_environment_reset_with_its_own_seed_gives():
         assert (found.returns[episode], found.lengths[episode]) == (total, length)
 
 
+def test_the_policy_sees_each_observation_as_it_comes():
+    policy = net(0)
+    env = Env(TASK, 0)
+    obs = env.reset(stream_seed(5, "eval", 0, 0))
+    total, over = 0.0, False
+    while not over:
+        obs, reward, terminated, truncated = env.step(policy(torch.from_numpy(obs)[None])[0].detach().numpy())
+        total, over = total + reward, terminated or truncated
+    assert evaluate(policy, TASK, 1, seed=5).returns == [total]
+
+
 def test_evaluations_repeat_bit_for_bit_whatever_was_evaluated_before():
     evaluator = Evaluator(TASK, 5, seed=1)
     first = evaluator(net(0), 7)
