@@ -147,7 +147,8 @@ def test_resizing_keeps_the_newest_rows(capacity):
 
 def test_a_restored_buffer_draws_and_drops_the_same_rows():
     buffer = ModelBuffer(LAYOUT, 10)
-    buffer.append(rows(1, 13))
+    buffer.append(rows(1, 8))
+    buffer.append(rows(9, 5))
     restored = ModelBuffer(LAYOUT, 6)
     restored.load_state_dict(buffer.state_dict())
     for ring in (buffer, restored):

@@ -286,7 +286,7 @@ def test_tree_and_cumulative_sum_pick_the_same_rows_from_the_same_numbers():
 @pytest.mark.parametrize("method", ["tree", "cumsum"])
 def test_rows_added_within_an_epoch_are_drawn_at_their_priority(method):
     sampler = RowSampler(lambda index, t: index + t, method)
-    sampler.begin_epoch(9, 4)
+    sampler.begin_epoch(9, 20)
     sampler.begin_epoch(1, 4)
     for n in (5, 6, 10):
         sampler.extend(n)

@@ -55,6 +55,16 @@ def test_a_row_without_priority_is_never_drawn(weights, seed):
     assert bool((weights[drawn] > 0).all())
 
 
+def test_rounding_at_a_right_edge_does_not_lead_into_an_empty_row():
+    """Here total - left rounds up to the right half's own sum, one past its last interval."""
+    ulp = 2.0**-52
+    weights = torch.tensor([1.5 * ulp, 0.0, 1.0 + 2 * ulp, 0.0], dtype=torch.float64)
+    tree = SumTree(4)
+    tree.fill(weights)
+    last = torch.nextafter(tree.total, torch.zeros((), dtype=torch.float64))
+    assert tree.find(last[None]).tolist() == [2]
+
+
 def test_draws_follow_the_priorities():
     weights = torch.tensor([1.0, 0.0, 3.0, 6.0])
     tree = SumTree(4)
