@@ -35,6 +35,7 @@ __all__ = [
     "resolve",
     "set_value",
     "sha256",
+    "toml",
 ]
 
 LIVE_KEYS = frozenset(
@@ -108,9 +109,18 @@ def dumps(config: Config, sources: Mapping[str, str] | None = None) -> str:
         section, name = key.split(".")
         if f"[{section}]" not in lines:
             lines += ([""] if lines else []) + [f"[{section}]"]
-        line = f"{name} = {_toml(get(config, key))}"
-        lines.append(f"{line}  # {_toml(sources[key])[1:-1]}" if sources else line)
+        line = f"{name} = {toml(get(config, key))}"
+        lines.append(f"{line}  # {toml(sources[key])[1:-1]}" if sources else line)
     return "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    """A value as TOML; None is the word "none"."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(toml, value))}]"
+    if value is None or isinstance(value, str):
+        return json.dumps("none" if value is None else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def sha256(config: Config) -> str:
@@ -168,9 +178,12 @@ def _set_layer(sets: Sequence[str]) -> Layer:
 
 def _parse(key: str, text: str, where: str) -> Any:
     """Value of a text: TOML if it is TOML, else the text itself; a key that holds text takes it as it is."""
-    kind_of(key, where)
-    if isinstance(get(Config(), key), str) and not text.startswith(('"', "'")):
-        return text
+    kind = kind_of(key, where)
+    if not text.startswith(('"', "'")):
+        try:
+            return msgspec.convert(text, kind)
+        except msgspec.ValidationError:
+            pass
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -199,12 +212,3 @@ def _remarks(config: Config, own_alpha: bool) -> list[str]:
     if own_alpha and config.online.sampler != "priority":
         return [f'online.alpha has no effect unless online.sampler = "priority" (it is "{config.online.sampler}").']
     return []
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML; None is the word "none"."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if value is None or isinstance(value, str):
-        return json.dumps("none" if value is None else value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value).lower() if isinstance(value, bool) else repr(value)

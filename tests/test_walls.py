@@ -54,7 +54,12 @@ print(json.dumps(guilty))
 
 def test_every_import_contract_is_kept() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -89,19 +94,23 @@ def test_numeric_code_neither_prints_nor_opens_files(path: Path) -> None:
     assert not {"print", "open", "input"} & set(calls)
 
 
+PICKLERS = {"pickle", "cloudpickle", "dill", "shelve"}
+
+
 def pickled_calls(source: str) -> list[str]:
-    """Calls and imports that could unpickle: torch.save, torch.load, allow_pickle, the pickle modules."""
-    found = []
+    """What could unpickle: torch.save, torch.load, allow_pickle, the pickle modules."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found += [each.name for each in node.names if each.name in {"pickle", "cloudpickle", "dill", "shelve"}]
-        elif isinstance(node, ast.ImportFrom):
-            found += [str(node.module)] if node.module in {"pickle", "cloudpickle", "dill", "shelve"} else []
-        elif isinstance(node, ast.Attribute) and node.attr in {"save", "load"}:
-            if isinstance(node.value, ast.Name) and node.value.id == "torch":
+        match node:
+            case ast.Import():
+                found += [each.name for each in node.names if each.name in PICKLERS]
+            case ast.ImportFrom(module=str(module)) if module in PICKLERS:
+                found.append(module)
+            case ast.Attribute(value=ast.Name(id="torch"), attr="save" | "load"):
                 found.append(f"torch.{node.attr}")
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+            case ast.keyword(arg="allow_pickle", value=ast.Constant(value=False)):
+                pass
+            case ast.keyword(arg="allow_pickle"):
                 found.append("allow_pickle")
     return found
 
