@@ -80,6 +80,13 @@ class ReplayTable:
         self.n_on += 1
         return index
 
+    def reserve(self, online_capacity: int) -> None:
+        """Makes room for more online rows; the rows there are stay where they are."""
+        if online_capacity > self.online_capacity:
+            rows = self.rows.new_empty((self.n_off + online_capacity, self.layout.width))
+            rows[: len(self)].copy_(self.rows[: len(self)])
+            self.rows = rows
+
     def gather(self, index: Tensor, out: Tensor | None = None) -> Tensor:
         """Rows at `index` (...) as (..., width), into `out` if given."""
         return _gather(self.rows, index, out)

@@ -33,7 +33,12 @@ def score(task: str, ret: float, ref: tuple[float, float] | None = None) -> floa
     None where neither exists. Raises ValueError if `ref` is not finite with min < max.
     """
     used = _used(task, ref)
-    return None if used is None else 100.0 * (ret - used.min) / (used.max - used.min)
+    return None if used is None else normalise(ret, used.min, used.max)
+
+
+def normalise(ret: float, low: float, high: float) -> float:
+    """0 at the return `low`, 100 at `high`."""
+    return 100.0 * (ret - low) / (high - low)
 
 
 def score_std(task: str, std: float, ref: tuple[float, float] | None = None) -> float | None:

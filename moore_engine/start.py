@@ -1,0 +1,185 @@
+"""From a run directory to a training that can go on: data, task, device, and the newest whole checkpoint."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from moore_engine import checkpoint, config, control
+from moore_engine.config import Config
+from moore_engine.data.source import DataError, load
+from moore_engine.data.transitions import Transitions
+from moore_engine.envs import Env, TaskError
+from moore_engine.rundir import RunDir
+from moore_engine.session import LONG_S, Session, resume_point
+from moore_engine.terminations import TerminationError, for_task
+from moore_engine.training import Training
+
+PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "safetensors")
+
+
+class StartError(Exception):
+    """A run that cannot start with what there is now; the message is one sentence."""
+
+
+def start(session: Session) -> Training:
+    """Build the training of a session's run, load its newest checkpoint, and announce the attempt.
+
+    Raises StartError for a missing or changed data set, an unknown task, or an unusable device.
+    """
+    settings, run = session.config, session.run
+    fix_arithmetic(int(settings.run.threads))
+    trust = trusted()
+    try:
+        data = load_data(settings, trust)
+        termination = for_task(settings.data.task, settings.data.termination or None, trust)
+        training = Training(settings, data, termination, device(settings), trust)
+    except (DataError, TaskError, TerminationError) as error:
+        raise StartError(str(error)) from None
+    session.beat(LONG_S)
+    saved, state, warnings = resume_point(run)
+    source = ""
+    if saved is None and settings.run.from_:
+        saved_elsewhere, state = branch_point(settings)
+        source = str(saved_elsewhere.path)
+    if state is not None:
+        training.load_state_dict(state, branch=bool(source))
+    session.made_with = made_with()
+    session.adopt(training)
+    if session.settle(training.counters.phase):
+        training.configure(session.config)
+    announce(session, data, saved, source)
+    for what in warnings + _differences(saved) + inexact(training):
+        session.emit("warn", what=what)
+    _extend(session, training)
+    return training
+
+
+def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
+    """The run's data set, checked against the sha256 that was frozen with the run."""
+    env = Env(settings.data.task, 0, trust_code=trust)
+    data = load(settings.data.path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
+                low=env.low, high=env.high, checks=False)  # fmt: skip
+    env.close()
+    if settings.data.sha256 and data.sha256 != settings.data.sha256:
+        raise StartError(
+            f"{settings.data.path} is not the file this run began with (sha256 {data.sha256[:12]}..., "
+            f"expected {settings.data.sha256[:12]}...): point to it with `moore-console resume RUN --data PATH`."
+        )
+    return data
+
+
+def device(settings: Config) -> torch.device:
+    """The device that `run.device` names; auto takes a GPU where PyTorch sees one. Raises StartError."""
+    wanted, there = settings.run.device, torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise StartError("run.device is cuda, but PyTorch sees no GPU here: choose run.device=cpu or auto.")
+    return torch.device("cuda" if wanted != "cpu" and there else "cpu")
+
+
+def fix_arithmetic(threads: int) -> None:
+    """Everything that makes two runs of the same state give the same bits."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.set_grad_enabled(False)
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def trusted() -> frozenset[str]:
+    """Names whose code may be imported on this start, from MOORE_TRUST_CODE (never from the run's own files)."""
+    return frozenset(name for name in os.environ.get("MOORE_TRUST_CODE", "").split(",") if name)
+
+
+def branch_point(settings: Config) -> tuple[checkpoint.Checkpoint, dict[str, Any]]:
+    """The other run's state that `run.from` names as PATH@CHECKPOINT#DIGEST. Raises StartError."""
+    where, _, digest = settings.run.from_.partition("#")
+    path, _, name = where.rpartition("@")
+    try:
+        found = checkpoint.find(RunDir(Path(path)), name)
+        if digest and found.digest() != digest:
+            raise StartError(f"{where} has changed since this run was made from it: its digest is another one.")
+        return found, checkpoint.load(found)
+    except checkpoint.CheckpointError as error:
+        raise StartError(f"run.from = {settings.run.from_}: {error}") from None
+
+
+def announce(session: Session, data: Transitions, saved: checkpoint.Checkpoint | None, source: str) -> None:
+    """The attempt's `run` event; events after `resumed_seq` and before it belong to a dead attempt."""
+    settings = session.config
+    session.emit(
+        "run",
+        algo=settings.run.algo,
+        task=settings.data.task,
+        dataset=settings.data.path,
+        sha256=data.sha256,
+        seed=settings.run.seed,
+        config_sha256=config.sha256(settings),
+        resumed_seq=0 if saved is None else saved.manifest["seq"],
+        versions=versions(),
+        cpu=cpu(),
+        resumed_from="" if saved is None else saved.path.name,
+        branched_from=source or settings.run.from_,
+        rows=int(data.table.shape[0]),
+        data_return_mean=float(np.mean(data.returns)) if len(data.returns) else None,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what decides a run's bits."""
+    return {name: metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
+
+
+def cpu() -> str:
+    """The processor's model name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def inexact(training: Training) -> list[str]:
+    """A warning if the environment's state could not be restored exactly."""
+    if training.env.exact:
+        return []
+    return [f"not exact: {training.config.data.task} could not be put back into its saved state"]
+
+
+def _differences(saved: checkpoint.Checkpoint | None) -> list[str]:
+    """Warnings for a checkpoint made with other versions or on another processor."""
+    if saved is None:
+        return []
+    then = saved.manifest.get("made_with", {})
+    now = made_with()
+    return [
+        f"not exact: the checkpoint was made with {name} {then[name]}, this is {now[name]}"
+        for name in now
+        if name in then and then[name] != now[name]
+    ]
+
+
+def made_with() -> dict[str, str]:
+    """What a checkpoint's manifest says of where it was made."""
+    return versions() | {"cpu": cpu(), "threads": str(torch.get_num_threads())}
+
+
+def _extend(session: Session, training: Training) -> None:
+    """Serve what was asked of a finished run before the loop asks whether anything is left to do."""
+    if training.counters.open == "" and any(request.verb == "set" for request in control.pending(session.run)):
+        session.look(time.monotonic())
+        if session.settle(training.counters.phase + 1):
+            training.configure(session.config)

@@ -1,0 +1,137 @@
+"""Check everything a run needs before it exists: `python -m moore_engine.tools.prepare` with a request on stdin.
+
+Request {"config": TOML, "trust": [names], "base_dir": folder} -> {"config": TOML with nothing left open, "rows", "disk_mb",
+"warnings", "dataset"}; bad input is one sentence on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moore_engine import config, scores
+from moore_engine.config import Config, ConfigError
+from moore_engine.rundir import EXIT_USAGE, RunDir
+
+MIB = 2**20
+
+
+def main() -> int:
+    request = json.load(sys.stdin)
+    try:
+        answer = prepare(request)
+    except ConfigError as error:
+        print(str(error), file=sys.stderr)
+        return EXIT_USAGE
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+def prepare(request: dict[str, Any]) -> dict[str, Any]:
+    """Resolve and check; raises ConfigError with one sentence for whatever is wrong."""
+    from moore_engine.checkpoint import CheckpointError
+    from moore_engine.data.source import DataError
+    from moore_engine.envs import TaskError
+    from moore_engine.start import StartError
+    from moore_engine.terminations import TerminationError
+
+    settings = _parse(request["config"])
+    config.check_launchable(settings)
+    try:
+        return _prepare(settings, Path(request["base_dir"]), frozenset(request.get("trust", ())))
+    except (DataError, TaskError, TerminationError, StartError, CheckpointError) as error:
+        raise ConfigError(str(error)) from None
+
+
+def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, Any]:
+    from moore_engine.data.source import load, locate
+    from moore_engine.envs import Env
+    from moore_engine.start import device
+    from moore_engine.terminations import for_task
+
+    path = locate(settings.data.path, base)
+    settings = _change(settings, "data", path=path)
+    termination = for_task(settings.data.task, settings.data.termination or None, trust)
+    env = Env(settings.data.task, 0, trust_code=trust)
+    data = load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
+                low=env.low, high=env.high, termination=termination)  # fmt: skip
+    env.close()
+    low, high = settings.data.ref_min, settings.data.ref_max
+    if low is None or high is None:
+        low, high = data.reference or scores.reference(settings.data.task) or (None, None)
+    settings = _change(settings, "data", sha256=data.sha256, ref_min=low, ref_max=high)
+    if settings.run.threads == "auto":
+        settings = _change(settings, "run", threads=len(os.sched_getaffinity(0)))
+    settings = _change(settings, "run", device=device(settings).type)
+    warnings = list(data.warnings)
+    if settings.run.from_:
+        settings = _change(settings, "run", from_=_branch(settings, base, data.sha256))
+    return {
+        "config": config.dumps(settings),
+        "rows": int(data.table.shape[0]),
+        "disk_mb": round(disk_mb(settings, env.obs_dim, env.action_dim)),
+        "warnings": warnings,
+        "dataset": path,
+    }
+
+
+def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
+    """Most disk the run will hold, MiB: the checkpoints kept, one being written, the switch's, the events."""
+    width = 2 * obs_dim + action_dim + 2
+    off, on, model, sac = settings.offline, settings.online, settings.model, settings.sac
+    offline = off.retain_epochs * (off.updates_per_epoch // off.rollout_every) * off.rollout_batch * off.rollout_length
+    online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
+    collected = on.epochs * on.steps_per_epoch
+    ensemble = model.networks * _weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
+    actor = _weights([obs_dim, *sac.hidden, 2 * action_dim])
+    critics = 2 * _weights([obs_dim + action_dim, *sac.hidden, 1])
+    learned = 4 * (4 * ensemble + 3 * actor + 4 * critics)
+    whole = learned + 4 * width * (max(offline, online) + collected)
+    updates = off.epochs * off.updates_per_epoch + on.epochs * on.steps_per_epoch * on.updates_per_step
+    return ((settings.checkpoint.keep + 1) * whole + learned + 2 * updates) / MIB
+
+
+def _weights(sizes: list[int]) -> int:
+    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+
+
+def _branch(settings: Config, base: Path, data_sha256: str) -> str:
+    """`run.from` with its folder absolute and the state's digest behind it, checked to be of the same data and sizes."""
+    from moore_engine import checkpoint
+
+    where, _, _ = settings.run.from_.partition("#")
+    path, at, name = where.rpartition("@")
+    source = RunDir((base / path).resolve()) if at else None
+    if source is None or not source.exists():
+        raise ConfigError(f"run.from = {where}: there is no such run; write RUN@switch or RUN@CHECKPOINT.")
+    found = checkpoint.find(source, name)
+    theirs = config.load(source.config)
+    if theirs.data.sha256 != data_sha256:
+        raise ConfigError(f"run.from = {where}: that run was trained on another data set ({theirs.data.path}).")
+    for section, keys in {"model": ("networks", "hidden"), "sac": ("hidden",), "data": ("task",)}.items():
+        for key in keys:
+            mine, other = getattr(getattr(settings, section), key), getattr(getattr(theirs, section), key)
+            if mine != other:
+                raise ConfigError(f"run.from = {where}: {section}.{key} is {other} there and {mine} here; they must agree.")
+    return f"{source.path}@{found.path.name}#{found.digest()}"
+
+
+def _parse(text: str) -> Config:
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write(text)
+        file.flush()
+        return config.load(file.name)
+
+
+def _change(settings: Config, section: str, **values: Any) -> Config:
+    return msgspec.structs.replace(settings, **{section: msgspec.structs.replace(getattr(settings, section), **values)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

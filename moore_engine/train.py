@@ -1,0 +1,230 @@
+"""The one loop: MOPO on D_off, then MOORe's Algorithm 1 online. Line numbers are the paper's.
+
+Every decision reads the counters alone, so the loop goes on from any state saved at a tick.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any, Protocol
+
+import torch
+
+from moore_engine.config import Config
+from moore_engine.training import Training
+
+LOSS_EVERY = 500
+"""SAC updates between loss events."""
+
+
+class Desk(Protocol):
+    """The loop's way out: facts, boundaries, checkpoints, live settings, time accounting."""
+
+    config: Config
+
+    def emit(self, kind: str, **fields: Any) -> None: ...
+    def tick(self) -> None: ...
+    def save(self, name: str = "", drop: tuple[str, ...] = (), keep: int | None = None) -> Any: ...
+    def settle(self, phase: int) -> list[str]: ...
+    def spent(self, phase: str) -> None: ...
+
+
+def train(run: Training, desk: Desk) -> None:
+    """Run from wherever the counters stand to the end; what is left needs no D_model."""
+    if run.counters.stage == "offline":
+        offline(run, desk)
+        if "online" in run.algo.STAGES:
+            switch(run, desk)
+    if run.counters.stage == "online":
+        online(run, desk)
+    run.counters.begun -= 1  # an extended run begins here again
+    desk.save(drop=("model_rows",), keep=1)
+
+
+def offline(run: Training, desk: Desk) -> None:
+    """MOPO: one fit of the models, then epochs of rollouts and SAC updates (Algorithm 1, lines 1-2)."""
+    c = run.counters
+    if c.fits == 0:
+        fit(run, desk)
+    while begin_epoch(run, desk) <= run.config.offline.epochs:
+        every, total = run.config.offline.rollout_every, run.config.offline.updates_per_epoch
+        while c.epoch_update < total:
+            if c.epoch_update % every == 0 and c.rolled_at != c.epoch_update:
+                rollout(run, desk)
+                c.rolled_at = c.epoch_update
+            begin(run, desk, "update")
+            update(run, desk)
+            c.epoch_update += 1
+            if c.epoch_update % every == 0:
+                end(run)
+            desk.tick()
+        end_epoch(run, desk, run.config.offline.epochs)
+
+
+def switch(run: Training, desk: Desk) -> None:
+    """From offline to online: nothing learned is reset, D_on and D_model are empty (Algorithm 1, line 3)."""
+    c = run.counters
+    while c.baselines * run.config.eval.episodes < run.config.eval.switch_episodes:
+        evaluate(run, desk, baseline=c.baselines + 1)
+        c.baselines += 1
+    run.algo.go_online()
+    run.env.reset()
+    c.stage, c.epoch, c.begun, c.closing, c.studied = "online", 1, 0, 0, 0
+    c.next = "fit" if run.config.online.initial_rollout else "act"
+    desk.emit("stage", **{"from": "offline", "to": "online"})
+    desk.save("switch")
+
+
+def online(run: Training, desk: Desk) -> None:
+    """Algorithm 1, lines 4-15: act; every model_every steps fit and roll out by priority; updates_per_step updates."""
+    c = run.counters
+    while begin_epoch(run, desk) <= run.config.online.epochs:  # lines 4-5: priority 1/(alpha t) of the offline rows
+        while c.step < run.config.online.steps_per_epoch or c.next != "act":
+            if c.next == "act":  # lines 6-7
+                act(run, desk)
+                c.next = "fit" if c.env_step % run.config.online.model_every == 0 else "update"
+            if c.next == "fit":  # lines 8-9
+                fit(run, desk)
+                c.next = "rollout"
+            if c.next == "rollout":  # lines 10-11
+                rollout(run, desk)
+                desk.emit("share", **run.algo.share())
+                c.next = "update" if c.step else "act"
+            if c.next == "update":  # lines 12-13
+                updates(run, desk)
+                c.next = "act"
+            desk.tick()
+        if c.studied != c.epoch:
+            study(run, desk)
+            c.studied = c.epoch
+        end_epoch(run, desk, run.config.online.epochs)
+
+
+def act(run: Training, desk: Desk) -> None:
+    """One step of the stochastic policy in the real environment; a time-out is no terminal."""
+    c, env = run.counters, run.env
+    begin(run, desk, "act")
+    obs = torch.from_numpy(env.obs).to(run.device)
+    action = run.algo.act(obs.unsqueeze(0), c.env_step)[0]
+    next_obs, reward, terminated, truncated = env.step(action.cpu().numpy())
+    run.replay.append(
+        torch.cat([obs, action, torch.from_numpy(next_obs).to(run.device), obs.new_tensor([reward, float(terminated)])])
+    )
+    if terminated or truncated:
+        env.reset()
+    c.env_step += 1
+    c.step += 1
+    end(run)
+
+
+def fit(run: Training, desk: Desk) -> None:
+    begin(run, desk, "fit")
+    facts = run.algo.fit(run.counters.fits, desk.tick)
+    run.counters.fits += 1
+    end(run)
+    desk.emit("model", **facts)
+    if run.counters.stage == "offline":
+        desk.emit("share", **run.algo.share())
+
+
+def rollout(run: Training, desk: Desk) -> None:
+    begin(run, desk, "rollout")
+    facts = run.algo.rollout(run.counters.rollouts, desk.tick)
+    run.counters.rollouts += 1
+    end(run)
+    desk.emit("unc", **facts)
+
+
+def updates(run: Training, desk: Desk) -> None:
+    """The step's SAC updates; none before D_model has its first rows."""
+    c = run.counters
+    if begin(run, desk, "update"):
+        c.owed = run.config.online.updates_per_step if len(run.algo.model_rows) else 0
+    while c.owed:
+        update(run, desk)
+        c.owed -= 1
+        if c.owed:
+            desk.tick()
+    end(run)
+
+
+def update(run: Training, desk: Desk) -> None:
+    run.algo.update()
+    run.counters.update += 1
+    if run.counters.update % LOSS_EVERY == 0:
+        desk.emit("loss", **run.algo.sac.metrics())
+
+
+def evaluate(run: Training, desk: Desk, baseline: int = 0) -> None:
+    """An `eval` event; `baseline` numbers those of the frozen policy at the switch, for the dip's null."""
+    begin(run, desk, "evaluate")
+    result = run.evaluate(run.config.eval.episodes, desk.tick)
+    run.counters.evaluations += 1
+    end(run)
+    desk.emit(
+        "eval",
+        score=run.score(result.mean),
+        return_mean=result.mean,
+        return_std=result.std,
+        returns=result.returns,
+        length_mean=statistics.fmean(result.lengths),
+        **({"baseline": baseline} if baseline else {}),
+    )
+
+
+def study(run: Training, desk: Desk) -> None:
+    """The uncertainty study's relative error (Sec. 4.3): the epoch before's rollouts under this epoch's models."""
+    begin(run, desk, "study")
+    facts = run.algo.study(run.counters.epoch)
+    end(run)
+    if facts is not None:
+        desk.emit("rue", **facts)
+
+
+def begin_epoch(run: Training, desk: Desk) -> int:
+    """The epoch that the counters stand in, entered if it was not yet."""
+    c = run.counters
+    if c.begun != c.epoch:
+        begin(run, desk, "epoch")
+        end(run)
+        c.begun = c.epoch
+        run.algo.begin_epoch(c.epoch)
+    return c.epoch
+
+
+def end_epoch(run: Training, desk: Desk, last: int) -> None:
+    """Evaluate and save where they are due, and step to the next epoch."""
+    c = run.counters
+    if c.closing != c.epoch:
+        begin(run, desk, "end")
+        end(run)
+        c.closing = c.epoch
+        c.to_evaluate = c.epoch == last or c.epoch % run.config.eval.every_epochs == 0
+        c.to_save = c.epoch % run.config.checkpoint.every_epochs == 0
+    if c.to_evaluate:
+        evaluate(run, desk)
+        c.to_evaluate = False
+    save, c.to_save = c.to_save, False
+    c.epoch += 1
+    c.epoch_update, c.step, c.rolled_at = 0, 0, -1
+    if save:
+        desk.save()
+    desk.tick()
+
+
+def begin(run: Training, desk: Desk, phase: str) -> bool:
+    """Enter a phase; False when a saved state was in the midst of it. Live settings take hold here and nowhere else."""
+    c = run.counters
+    if c.open == phase:
+        return False
+    c.open = phase
+    c.phase += 1
+    desk.spent(phase)
+    if desk.settle(c.phase):
+        run.configure(desk.config)
+    return True
+
+
+def end(run: Training) -> None:
+    """Leave the phase."""
+    run.counters.open = ""

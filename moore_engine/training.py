@@ -1,0 +1,141 @@
+"""All that a run is made of, put together from its configuration: rows, algorithm, environment, counters.
+
+`state_dict` covers everything that the loop in train.py changes, so loading it goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from moore_engine import scores
+from moore_engine.algorithms import ALGORITHMS
+from moore_engine.buffers import Layout, ReplayTable
+from moore_engine.config import Config
+from moore_engine.envs import Env
+from moore_engine.evaluate import Evaluator, Returns
+from moore_engine.rollout import Termination
+from moore_engine.streams import stream_seed
+
+if TYPE_CHECKING:
+    from moore_engine.data.transitions import Transitions
+
+
+@dataclass
+class Counters:
+    """Where a run is. What comes next is a function of these alone, so the loop can start at any of them."""
+
+    stage: str = "offline"
+    epoch: int = 1
+    update: int = 0
+    env_step: int = 0
+    phase: int = 0
+    """Phases begun: fits, rollouts, blocks of updates, steps, evaluations; dates a live `set`."""
+    open: str = ""
+    """The phase under way, if it can be interrupted."""
+    epoch_update: int = 0
+    step: int = 0
+    """SAC updates in this offline epoch; environment steps in this online epoch."""
+    fits: int = 0
+    rollouts: int = 0
+    evaluations: int = 0
+    rolled_at: int = -1
+    """`epoch_update` of the last rollout of this offline epoch."""
+    next: str = "act"
+    """What follows within an online step: act, fit, rollout, update."""
+    owed: int = 0
+    """SAC updates still due in this online step."""
+    begun: int = 0
+    closing: int = 0
+    studied: int = 0
+    """Last epoch of this stage that was begun; whose end was begun; whose uncertainty was studied."""
+    to_evaluate: bool = False
+    to_save: bool = False
+    """What the end of this epoch still owes."""
+    baselines: int = 0
+    """Evaluations of the frozen policy at the switch done so far."""
+
+
+class Training:
+    """A run's parts. `model_rows` (D_model) is the only part that a finished run may drop."""
+
+    def __init__(
+        self, config: Config, data: Transitions, termination: Termination, device: torch.device, trust: frozenset[str]
+    ) -> None:
+        layout = Layout(data.obs_dim, data.action_dim)
+        room = config.online.epochs * config.online.steps_per_epoch
+        replay = ReplayTable(layout, torch.from_numpy(data.table), room, device)
+        self.config, self.device = config, device
+        self.counters = Counters()
+        self.replay = replay
+        self.algo = ALGORITHMS[config.run.algo](config, replay, termination, device)
+        self.env = Env(config.data.task, stream_seed(config.run.seed, "env"), trust_code=trust)
+        self._trust = trust
+        self._evaluators: dict[int, Evaluator] = {}
+        self._started = (time.monotonic(), 0)
+
+    def configure(self, config: Config) -> None:
+        """Take a changed configuration; it holds from the next phase (alpha from the next epoch)."""
+        if config.online.epochs > self.config.online.epochs:
+            self.replay.reserve(config.online.epochs * config.online.steps_per_epoch)
+        self.config = config
+        self.algo.configure(config)
+
+    def evaluate(self, episodes: int, tick: Any) -> Returns:
+        """Whole episodes of the mean policy in environments and a stream of their own."""
+        if episodes not in self._evaluators:
+            self._evaluators[episodes] = Evaluator(
+                self.config.data.task, episodes, self.config.run.seed, device=self.device, trust_code=self._trust
+            )
+        return self._evaluators[episodes](self.algo.best, self.counters.evaluations, tick)
+
+    def score(self, mean_return: float) -> float | None:
+        """100 at the reference's maximum, 0 at its minimum; None without a reference."""
+        low, high = self.config.data.ref_min, self.config.data.ref_max
+        if low is None or high is None:
+            return None
+        return scores.normalise(mean_return, low, high)
+
+    # --- what a session keeps ---
+
+    def position(self) -> dict[str, Any]:
+        c = self.counters
+        return {"stage": c.stage, "epoch": c.epoch, "update": c.update, "env_step": c.env_step}
+
+    def step(self) -> int:
+        return self.counters.update
+
+    def phase(self) -> int:
+        return self.counters.phase
+
+    def remaining_s(self) -> float | None:
+        """Seconds to the end at this attempt's mean speed, counted in SAC updates; None before the first ones."""
+        since, first = self._started
+        done = self.counters.update - first
+        if done < 100:
+            return None
+        off, on = self.config.offline, self.config.online
+        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in self.algo.STAGES else 0
+        left = off.epochs * off.updates_per_epoch + online - self.counters.update
+        return max(0.0, left * (time.monotonic() - since) / done)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "counters": dataclasses.asdict(self.counters),
+            **self.algo.state_dict(),
+            "replay": self.replay.state_dict(),
+            "env": self.env.state_dict() if self.counters.stage == "online" else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any], *, branch: bool = False) -> None:
+        """Go on from a saved state; as a `branch` the online sampler is this run's own."""
+        self.counters = Counters(**state["counters"])
+        self.replay.load_state_dict(state["replay"])
+        self.algo.load_state_dict(state, online=self.counters.stage == "online", branch=branch)
+        if state["env"] is not None:
+            self.env.load_state_dict(state["env"])
+        self._started = (time.monotonic(), self.counters.update)
