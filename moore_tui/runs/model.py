@@ -1,0 +1,234 @@
+"""One run's truth, for both front ends: a Snapshot made of its small files and the tail of its events.
+
+Every part may be missing, half-written or foreign: what cannot be known is None, and nothing here raises for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from moore_engine import control
+from moore_engine.rundir import RunDir, read_json
+from moore_tui.runs import plan, status, tail
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a run at one moment; times in unix seconds, durations in seconds.
+
+    `state` is one of moore_tui.runs.status.STATES and `detail` says more in a few words.
+    `stage` to `env_step` are the newest position, `score` to `eval_epoch` the last evaluation's.
+    """
+
+    id: str
+    path: Path
+    state: str
+    detail: str
+    host: str | None = None
+    pid: int | None = None
+    kept: bool = False
+    algo: str | None = None
+    task: str | None = None
+    dataset: str | None = None
+    seed: int | None = None
+    stage: str | None = None
+    epoch: int | None = None
+    epochs: int | None = None
+    update: int | None = None
+    env_step: int | None = None
+    progress: float | None = None
+    score: float | None = None
+    return_mean: float | None = None
+    eval_stage: str | None = None
+    eval_epoch: int | None = None
+    env_steps_per_s: float | None = None
+    updates_per_s: float | None = None
+    eta_s: float | None = None
+    rss_mb: float | None = None
+    attempt: int = 0
+    restarts: int = 0
+    max_restarts: int | None = None
+    next_start: float | None = None
+    exit: int | None = None
+    signal: int | None = None
+    error: str = ""
+    pending: tuple[str, ...] = ()
+    checkpoint: str | None = None
+    created: float | None = None
+    seen: float | None = None
+
+    @property
+    def running(self) -> bool:
+        """A trainer lives, or its keeper is about to start one."""
+        return self.state in status.RUNNING
+
+    def last_log_lines(self, count: int = 20) -> list[str]:
+        """End of the newest attempt's log, oldest line first."""
+        log = tail.newest_log(RunDir(self.path).log)
+        return tail.last_lines(log, count) if log else []
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready copy; the path as text."""
+        return {**asdict(self), "path": str(self.path), "pending": list(self.pending)}
+
+
+class RunModel:
+    """Makes snapshots of one run; a file that did not change since the last one is not read again."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.run = run
+        self._plan = Cached(run.config, plan.read)
+        self._state = Cached(run.state, read_json)
+        self._keeper = Cached(run.keeper, read_json)
+        self._marks = Cached(run.events, Marks.read)
+        self._acks = Cached(run.control, lambda _: control.acknowledged(run, "set"))
+
+    def snapshot(self, now: float | None = None) -> Snapshot:
+        """The run as it is now."""
+        now = time.time() if now is None else now
+        planned = self._plan() or plan.Plan()
+        marks = self._marks() or Marks()
+        state, keeper = self._state() or {}, self._keeper() or {}
+        pending = tuple(request.verb for request in control.pending(self.run))
+        verdict = status.judge(self.run, state, keeper, pending, now)
+        planned = planned.extended(self._acks() or [])
+        at = marks.position if _number(marks.position.get("t")) >= _number(state.get("t")) else state
+        stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
+        update, env_step = _int(at.get("update")), _int(at.get("env_step"))
+        attempts = status.attempts(keeper)
+        perf = marks.perf if verdict.state == "live" else {}
+        eta = _float(perf.get("eta_s"))
+        return Snapshot(
+            id=self.run.id,
+            path=self.run.path,
+            state=verdict.state,
+            detail=verdict.detail,
+            host=verdict.host,
+            pid=verdict.pid,
+            kept=verdict.kept,
+            algo=planned.algo,
+            task=planned.task,
+            dataset=planned.dataset,
+            seed=planned.seed,
+            stage=stage,
+            epoch=epoch,
+            epochs=planned.epochs(stage),
+            update=update,
+            env_step=env_step,
+            progress=1.0 if verdict.state == "done" else planned.progress(stage, update, env_step),
+            score=_float(marks.eval.get("score")),
+            return_mean=_float(marks.eval.get("return_mean")),
+            eval_stage=_text(marks.eval.get("stage")),
+            eval_epoch=_int(marks.eval.get("epoch")),
+            env_steps_per_s=_float(perf.get("env_steps_per_s")),
+            updates_per_s=_float(perf.get("updates_per_s")),
+            eta_s=None if eta is None else max(0.0, eta - (now - _number(perf.get("t")))),
+            rss_mb=_float(perf.get("rss_mb")),
+            attempt=_int(state.get("attempt")) or 0,
+            restarts=_int(keeper.get("restarts")) or 0,
+            max_restarts=_int((keeper.get("policy") or {}).get("max_restarts")),
+            next_start=_float(keeper.get("next_start")),
+            exit=verdict.exit,
+            signal=verdict.signal,
+            error=_text(state.get("error")) or "",
+            pending=pending,
+            checkpoint=status.newest_checkpoint(self.run),
+            created=_mtime(self.run.config),
+            seen=max((t for t in (verdict.beat_at, _float(at.get("t")), *_ends(attempts)) if t), default=None),
+        )
+
+
+def snapshot(run: RunDir) -> Snapshot:
+    """One snapshot of a run, for a command that looks once."""
+    return RunModel(run).snapshot()
+
+
+@dataclass(slots=True)
+class Marks:
+    """The newest visible events that a summary needs; empty where there is none within reach."""
+
+    position: dict[str, Any] = field(default_factory=dict)
+    eval: dict[str, Any] = field(default_factory=dict)
+    perf: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Marks:
+        """Look back from the end: 16 kB suffice as a rule, 1 MB are the most."""
+        marks = cls()
+        for window in (1 << 14, 1 << 17, 1 << 20):
+            marks = cls()
+            for event in tail.recent(path, window):
+                if not marks.position:
+                    marks.position = event
+                if event["k"] == "eval" and not marks.eval:
+                    marks.eval = event
+                elif event["k"] == "perf" and not marks.perf:
+                    marks.perf = event
+                if marks.eval and marks.perf:
+                    return marks
+            if _size(path) <= window:
+                break
+        return marks
+
+
+class Cached(Generic[T]):
+    """`read(path)`, again only when the file is another or was changed."""
+
+    def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
+        self._path, self._read = path, read
+        self._stamp: tuple[int, int, int] | None = None
+        self._value: T | None = None
+
+    def __call__(self) -> T | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            self._stamp = self._value = None
+            return None
+        stamp = stat.st_ino, stat.st_mtime_ns, stat.st_size
+        if stamp != self._stamp:
+            self._value, self._stamp = self._read(self._path), stamp
+        return self._value
+
+
+def _ends(attempts: list[dict[str, Any]]) -> list[float]:
+    return [_number(attempts[-1].get(key)) for key in ("started", "ended")] if attempts else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _int(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _float(value: Any) -> float | None:
+    """A number, or "nan" and "inf" as events write them."""
+    if value in ("nan", "inf", "-inf"):
+        return float(value)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _mtime(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

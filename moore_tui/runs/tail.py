@@ -1,0 +1,237 @@
+"""Reading files that are being written: events.jsonl by offset with dead attempts hidden, and logs by line.
+
+A torn last line is waited for, a bad one counted and skipped, a file that was replaced or cut is read anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from moore_engine.events import parse
+
+Event = dict[str, Any]
+
+SLICE = 1 << 20
+"""Bytes read in one poll at most; about 10 000 events, 30 ms."""
+
+
+class Batch(NamedTuple):
+    """What one poll found. Apply in this order: `reset` (drop all), `keep_seq` (drop what came later), `events`."""
+
+    events: list[Event]
+    reset: bool
+    keep_seq: int | None
+    more: bool
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.events) or self.reset or self.keep_seq is not None
+
+
+class EventTail:
+    """Incremental reader of one events.jsonl; holds no events itself."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bad = 0
+        self._bytes = ByteTail(path)
+
+    def poll(self, limit: int = SLICE) -> Batch:
+        """New visible events, at most about `limit` bytes of them; `more` says that the file holds further ones."""
+        lines, reset = self._bytes.poll(limit)
+        if reset:
+            self.bad = 0
+        found: list[Event] = []
+        keep: int | None = None
+        for event in self._parse(lines):
+            resumed = event.get("resumed_seq") if event["k"] == "run" else None
+            if isinstance(resumed, int):
+                _drop_after(found, resumed)
+                keep = resumed if keep is None else min(keep, resumed)
+            found.append(event)
+        return Batch(found, reset, keep, self._bytes.more)
+
+    def _parse(self, lines: list[bytes]) -> Iterator[Event]:
+        """All lines at once as one JSON array, which is thrice as fast; one by one if that fails."""
+        try:
+            events = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError:
+            events = None
+        if events is None or len(events) != len(lines):
+            events = [parse(line) for line in lines]
+        for event in events:
+            if isinstance(event, dict) and isinstance(event.get("k"), str) and isinstance(event.get("seq"), int):
+                yield event
+            else:
+                self.bad += 1
+
+
+class EventLog:
+    """All visible events of a run so far, kept up to date by `poll`."""
+
+    def __init__(self, path: Path) -> None:
+        self.events: list[Event] = []
+        self._tail = EventTail(path)
+
+    @property
+    def bad(self) -> int:
+        """Lines that were skipped."""
+        return self._tail.bad
+
+    def poll(self, limit: int = SLICE) -> Batch:
+        """Read on and apply what was found; returns the batch for those who keep curves of their own."""
+        batch = self._tail.poll(limit)
+        if batch.reset:
+            self.events.clear()
+        if batch.keep_seq is not None:
+            _drop_after(self.events, batch.keep_seq)
+        self.events += batch.events
+        return batch
+
+    def read_all(self) -> list[Event]:
+        """Poll until the end of the file as it is now."""
+        while self.poll().more:
+            pass
+        return self.events
+
+
+class ByteTail:
+    """Whole lines of a growing file from where the last poll ended."""
+
+    _CHECK = 64
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self.more = False
+        self._file: tuple[int, int] | None = None
+        self._last = b""
+
+    def poll(self, limit: int) -> tuple[list[bytes], bool]:
+        """(new whole lines without their ends, whether the file is not the one read before)."""
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return [], self._forget()
+        try:
+            stat = os.fstat(fd)
+            reset = self._other(fd, stat) and self._forget()
+            self._file = stat.st_dev, stat.st_ino
+            block = self._read(fd, stat.st_size, limit)
+        finally:
+            os.close(fd)
+        self.more = bool(block) and self.offset + len(block) < stat.st_size
+        if block:
+            self.offset += len(block)
+            self._last = (self._last + block[-self._CHECK :])[-self._CHECK :]
+        return block.split(b"\n")[:-1], reset
+
+    def _read(self, fd: int, size: int, limit: int) -> bytes:
+        """From the offset to the last line end within `limit`, or beyond if one line alone is longer."""
+        while (length := min(limit, size - self.offset)) > 0:
+            block = os.pread(fd, length, self.offset)
+            whole = block.rfind(b"\n") + 1
+            if whole:
+                return block[:whole]
+            if self.offset + len(block) >= size or not block:
+                return b""
+            limit *= 2
+        return b""
+
+    def _other(self, fd: int, stat: os.stat_result) -> bool:
+        """Replaced, cut below what was read, or rewritten: the bytes before the offset are not those read before."""
+        if self._file is None:
+            return False
+        if (stat.st_dev, stat.st_ino) != self._file or stat.st_size < self.offset:
+            return True
+        return os.pread(fd, len(self._last), self.offset - len(self._last)) != self._last
+
+    def _forget(self) -> bool:
+        """Start over; True if anything had been read."""
+        had = self.offset > 0
+        self.offset, self.more, self._file, self._last = 0, False, None, b""
+        return had
+
+
+def recent(path: Path, window: int = 1 << 14) -> Iterator[Event]:
+    """Visible events from the newest back to as far as `window` bytes reach; cheap for a file of any size."""
+    ceiling: float = float("inf")
+    for line in _last_lines(path, window):
+        event = parse(line)
+        if event is None or event["seq"] > ceiling:
+            continue
+        yield event
+        if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
+            ceiling = min(ceiling, event["resumed_seq"])
+
+
+class LogTail:
+    """Follows a log file line by line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._bytes = ByteTail(path)
+
+    def poll(self, limit: int = SLICE) -> tuple[list[str], bool]:
+        """(new whole lines, whether all earlier ones are void because the file is another)."""
+        lines, reset = self._bytes.poll(limit)
+        return [printable(line) for line in lines], reset
+
+
+def last_lines(path: Path, count: int = 20, window: int = 1 << 16) -> list[str]:
+    """The last lines of a log, a torn one included, oldest first; none if there is no such file."""
+    lines = []
+    for line in _last_lines(path, window, torn=True):
+        lines.append(printable(line))
+        if len(lines) == count:
+            break
+    return lines[::-1]
+
+
+def newest_log(folder: Path) -> Path | None:
+    """`attempt-<n>.log` with the highest n."""
+    best, newest = -1, None
+    try:
+        paths = list(folder.iterdir())
+    except OSError:
+        return None
+    for path in paths:
+        name = path.name
+        number = name.removeprefix("attempt-").removesuffix(".log")
+        if number.isdecimal() and len(name) == len(number) + 12 and int(number) > best:
+            best, newest = int(number), path
+    return newest
+
+
+def printable(line: bytes) -> str:
+    """Text of a line as a terminal may show it: after the last carriage return, control characters taken out."""
+    text = line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+    return "".join(c for c in text if c == "\t" or (c.isprintable()))
+
+
+def _last_lines(path: Path, window: int, torn: bool = False) -> Iterator[bytes]:
+    """Lines of the last `window` bytes, newest first; without a first one that the window cuts."""
+    try:
+        with open(path, "rb") as file:
+            start = max(0, file.seek(0, os.SEEK_END) - window)
+            file.seek(start)
+            block = file.read(window)
+    except OSError:
+        return
+    lines = block.split(b"\n")
+    tail = lines.pop()
+    if torn and tail:
+        yield tail
+    if start > 0 and lines:
+        lines.pop(0)
+    yield from reversed(lines)
+
+
+def _drop_after(events: list[Event], seq: int) -> None:
+    """Events of one file have rising numbers, so those past `seq` are at the end."""
+    del events[bisect_right(events, seq, key=lambda event: event["seq"]) :]
