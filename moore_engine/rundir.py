@@ -8,8 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +62,7 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
 
     `durable` also fsyncs the file and its folder, so that the new text outlives a power cut.
     """
-    tmp = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    tmp = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     with open(tmp, "w", encoding="utf-8") as file:
         file.write(text)
         if durable:
@@ -119,11 +117,11 @@ def this_process(nonce: str = "") -> dict[str, Any]:
     """Identity of the calling process: host, boot, pid, start ticks, nonce."""
     pid = os.getpid()
     return {
-        "host": socket.gethostname(),
+        "host": os.uname().nodename,
         "boot": boot_id(),
         "pid": pid,
         "start": start_ticks(pid),
-        "nonce": nonce or secrets.token_hex(8),
+        "nonce": nonce or os.urandom(8).hex(),
     }
 
 
