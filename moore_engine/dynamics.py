@@ -72,8 +72,8 @@ class Dynamics:
 
     def predict(self, obs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and std (networks, n, obs_dim + 1) of [next_obs - obs, reward] in raw units, from every member."""
-        mean, logvar = self.ensemble.forward(torch.cat([obs, action], -1))
-        return mean, logvar.mul_(0.5).exp_()
+        mean, var = self.ensemble.forward(torch.cat([obs, action], -1))
+        return mean, var.sqrt_()
 
     def uncertainty(self, mean: Tensor, std: Tensor) -> Tensor:
         """u (n,) of a prediction over ALL members, raw units, by the option `penalty`.

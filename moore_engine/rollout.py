@@ -24,7 +24,7 @@ def rollout(
     termination: Termination,
     layout: Any,
     generator: torch.Generator,
-    chunk: int = 512,
+    chunk: int = 1024,
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Roll `length` steps from each start (R, obs_dim); returns table rows (k, width), k <= R length, and statistics.
@@ -43,20 +43,22 @@ def rollout(
                 break
             action = policy_act(obs)
             next_obs, reward, u = step(dynamics, obs, action, generator)
-            finite = torch.isfinite(next_obs).all(1) & torch.isfinite(reward) & torch.isfinite(u)
-            finite &= torch.isfinite(action).all(1) & torch.isfinite(obs).all(1)
-            if not finite.all():
-                dropped += int((~finite).sum())
-                obs, action, next_obs, reward, u = (x[finite] for x in (obs, action, next_obs, reward, u))
-            ended = termination(obs, action, next_obs)
             block = rows[filled : filled + obs.shape[0]]
             block[:, layout.obs] = obs
             block[:, layout.action] = action
             block[:, layout.next_obs] = next_obs
             block[:, layout.reward] = (reward - penalty_coef * u)[:, None]
+            block[:, layout.terminal] = 0.0
+            finite = (block * 0.0).sum(1) == 0.0
+            if not finite.all():
+                kept = block[finite]
+                dropped += obs.shape[0] - kept.shape[0]
+                block, u = rows[filled : filled + kept.shape[0]].copy_(kept), u[finite]
+            next_obs = block[:, layout.next_obs]
+            ended = termination(block[:, layout.obs], block[:, layout.action], next_obs)
             block[:, layout.terminal] = ended[:, None].to(block.dtype)
-            penalties[filled : filled + obs.shape[0]] = u
-            filled += obs.shape[0]
+            penalties[filled : filled + block.shape[0]] = u
+            filled += block.shape[0]
             obs = next_obs[~ended]
         tick()
     rows, penalties = rows[:filled], penalties[:filled]
@@ -86,7 +88,7 @@ def uncertainty_and_reward(
     termination: Termination,
     layout: Any,
     generator: torch.Generator,
-    chunk: int = 512,
+    chunk: int = 1024,
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[float, float]:
     """U and eta: means of u and of the unpenalised learned reward over rollouts from `starts` (MOORe, Sec. 4.3).

@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import silu, softplus
+from torch.nn.functional import silu
 
 BOUND_COEF = 0.01
 MAX_LOGVAR, MIN_LOGVAR = 0.5, -10.0
 
 
 class Ensemble:
-    """M independent networks (M, n, in_dim) -> mean and log-variance (M, n, out_dim); inputs raw, standardised here.
+    """M independent networks (M, n, in_dim) -> mean and variance (M, n, out_dim); inputs raw, standardised here.
 
     The loss is sum over members of mean over batch and dims of (mu - y)^2 e^-lv + lv, plus 0.01 (sum max_lv -
     sum min_lv), plus `weight_decays[l]` * 0.5 sum W_l^2 (weights only), which the fused Adam adds to the gradient.
@@ -110,26 +110,35 @@ class Ensemble:
                 delta = torch.ops.aten.silu_backward.grad_input(back, pres[layer - 1], grad_input=back)
         return loss
 
-    def forward(self, inputs: Tensor, chunk: int = 512) -> tuple[Tensor, Tensor]:
-        """Mean and clamped log-variance (M, n, out_dim) of every member on the same raw inputs (n, in_dim).
+    def forward(self, inputs: Tensor, chunk: int = 1024) -> tuple[Tensor, Tensor]:
+        """Mean and variance (M, n, out_dim) of every member on the same raw inputs (n, in_dim).
 
-        Rows go through in chunks, so that a layer's activations stay in the cache.
+        On a CPU a member at a time and at most `chunk` rows, so that a layer's activations stay in the cache.
         """
         out = torch.empty(self.members, inputs.shape[0], 2 * self.out_dim, device=self.device, dtype=self.dtype)
+        group = 1 if self.device.type == "cpu" else self.members
         for start in range(0, inputs.shape[0], chunk):
-            part = inputs[start : start + chunk]
-            act = ((part - self.in_mean) / self.in_std).expand(self.members, -1, -1)
-            for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-                pre = self._buffer(f"forward{layer % 2}", part.shape[0], weight.shape[2])
-                act = silu(torch.bmm(act, weight, out=pre).add_(bias), inplace=True)
-            out[:, start : start + chunk] = torch.bmm(act, self.weights[-1]).add_(self.biases[-1])
+            rows = slice(start, start + chunk)
+            x = torch.sub(inputs[rows], self.in_mean).div_(self.in_std)
+            for first in range(0, self.members, group):
+                part = slice(first, first + group)
+                act = x.expand(group, -1, -1)
+                for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
+                    pre = self._buffer(f"forward{layer % 2}", x.shape[0], weight.shape[2], members=group)
+                    act = silu(torch.bmm(act, weight[part], out=pre).add_(bias[part]), inplace=True)
+                torch.add(torch.bmm(act, self.weights[-1][part]), self.biases[-1][part], out=out[part, rows])
         mean, raw = out.split(self.out_dim, 2)
-        return mean, self.clamp(raw)
+        return mean, self.variance(raw)[0]
 
-    def clamp(self, raw: Tensor) -> Tensor:
-        """The log-variance between the learned bounds, by two softplus."""
-        upper = self.max_logvar - softplus(self.max_logvar - raw)
-        return self.min_logvar + softplus(upper - self.min_logvar)
+    def variance(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Variance of the raw log-variance clamped by two softplus, and two of its parts: e^max s and s.
+
+        lv = max - softplus(max - raw), then min + softplus(lv - min): since e^softplus(z) = 1 + e^z, its exponential is
+        e^min + e^max s with s = sigmoid(raw - max).
+        """
+        share = torch.sigmoid_(raw - self.max_logvar)
+        top = share * self.max_logvar.exp()
+        return top + self.min_logvar.exp(), top, share
 
     def rewrite_input(self, mean: Tensor, std: Tensor) -> None:
         """Take a new input scaler and rewrite layer 1 so that every output stays the same.
@@ -170,26 +179,27 @@ class Ensemble:
         self._step.copy_(state["step"])
 
     def _head(self, out: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and its gradient by the last layer's output (M, B, 2 out_dim); fills the bounds' gradients."""
+        """Loss and its gradient by the last layer's output (M, B, 2 out_dim); fills the bounds' gradients.
+
+        With v = e^min + e^max s: dlv/draw = (e^max s / v) (1 - s), dlv/dmax = (e^max s / v) s, dlv/dmin = e^min / v.
+        """
         mean, raw = out.split(self.out_dim, 2)
         scale = 1.0 / (out.shape[1] * self.out_dim)
-        below_max = self.max_logvar - raw
-        above_min = self.max_logvar - softplus(below_max) - self.min_logvar
-        logvar = self.min_logvar + softplus(above_min)
+        var, top, share = self.variance(raw)
         error = mean - targets
-        inverse = torch.exp(-logvar)
-        weighted = error * inverse
-        square = error * weighted
+        weighted = error / var
+        square = error.mul_(weighted)
         bounds = (self.max_logvar - self.min_logvar).sum() * BOUND_COEF
-        loss = (square + logvar).sum() * scale + bounds
+        loss = (square + var.log()).sum() * scale + bounds
         delta = self._buffer("delta", out.shape[1], 2 * self.out_dim)
         torch.mul(weighted, 2 * scale, out=delta[:, :, : self.out_dim])
-        by_logvar = (1 - square) * scale
-        through_min = by_logvar * above_min.sigmoid_()
-        by_raw = torch.mul(through_min, below_max.sigmoid_(), out=delta[:, :, self.out_dim :])
+        by_logvar = square.neg_().add_(1.0).mul_(scale)
+        by_top = top.div_(var).mul_(by_logvar)
+        by_share = share.mul_(by_top)
+        torch.sub(by_top, by_share, out=delta[:, :, self.out_dim :])
         _, _, by_max, by_min = self._grad_views
-        torch.sum((through_min - by_raw).flatten(0, 1), 0, out=by_max).add_(BOUND_COEF)
-        torch.sum((by_logvar - through_min).flatten(0, 1), 0, out=by_min).sub_(BOUND_COEF)
+        torch.sum(by_share, (0, 1), out=by_max).add_(BOUND_COEF)
+        torch.sum(by_logvar.sub_(by_top), (0, 1), out=by_min).sub_(BOUND_COEF)
         return loss, delta
 
     def _make_adam(self, lr: float, weight_decays: list[float]) -> torch.optim.Adam:
@@ -205,9 +215,10 @@ class Ensemble:
             optimizer.state[param] = {"step": self._step[i], "exp_avg": first, "exp_avg_sq": second}
         return optimizer
 
-    def _buffer(self, name: str, count: int, width: int) -> Tensor:
-        """A contiguous (M, count, width) view of a buffer that grows to the largest count asked for."""
-        size = self.members * count * width
+    def _buffer(self, name: str, count: int, width: int, members: int | None = None) -> Tensor:
+        """A contiguous (members or M, count, width) view of a buffer that grows to the largest size asked for."""
+        members = members or self.members
+        size = members * count * width
         if name not in self._workspace or self._workspace[name].numel() < size:
             self._workspace[name] = torch.empty(size, device=self.device, dtype=self.dtype)
-        return self._workspace[name][:size].view(self.members, count, width)
+        return self._workspace[name][:size].view(members, count, width)
