@@ -1,0 +1,290 @@
+"""D4RL's HDF5 files, layouts v0, v1 and v2: read into a checked transition table, described, and written (v2).
+
+Rows keep the stored next_observations. Where a file has none (v0), or made them by shifting observations, the last row of
+every episode is dropped, terminal ones too: its successor is unknown, and the next episode's reset state would poison a
+dynamics model. An episode is then also cut after 1000 rows, since v0 replay files mark no time-outs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moore_engine import terminations
+from moore_engine.buffers import Layout
+from moore_engine.data import genuine, hdf5, physics, validate
+from moore_engine.data.transitions import Bool, DataError, Float32, Transitions, episode_stats, table_hash
+
+MAX_EPISODE_STEPS = 1000
+REQUIRED = ("observations", "actions", "rewards", "terminals")
+_OLD_LAYOUT = {
+    "d4rl-v0": "{name} has no next_observations (D4RL v0), so the last row of every episode is dropped; v0 files have known "
+    "faults, so prefer the v2 file.",
+    "d4rl-v1": "{name} is a D4RL v1 file, and some of those were published with faults (the hopper sets were swapped): prefer v2.",
+}
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a file says about itself, read without its rows; `same_size_as` names the official file of the same size, if any."""
+
+    path: str
+    bytes: int
+    rows: int
+    obs_dim: int
+    action_dim: int
+    format: str
+    task: str | None
+    made_by: str | None
+    same_size_as: str | None
+    keys: tuple[str, ...]
+
+
+@dataclass
+class _Contents:
+    """What was read: `table` with actions in the task's units, and what else the checks need."""
+
+    table: Float32
+    terminals: Bool
+    timeouts: Bool
+    stored_next: bool
+    task: str | None
+    made_by: str | None
+    warnings: list[str]
+    samples: physics.Samples | None
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    task: str,
+    obs_dim: int,
+    action_dim: int,
+    low: ArrayLike,
+    high: ArrayLike,
+    termination: terminations.Termination | None = None,
+    checks: bool = True,
+) -> Transitions:
+    """Reads the file at `path` for the Gymnasium task `task`, whose action bounds are `low`, `high` (action_dim,).
+
+    `termination` defaults to the task's known function; without any, that check is left out. `checks=False` keeps only the
+    checks of shape, flags, finiteness and action bounds. Raises DataError.
+    """
+    name = os.fspath(path)
+    hdf5.require(name)
+    layout = Layout(obs_dim, action_dim)
+    with hdf5.Digest(name) as digest:
+        with hdf5.opened(name) as file:
+            contents = _read(name, file, task, layout, checks)
+        table, terminals, timeouts = contents.table, contents.terminals, contents.timeouts
+        warnings = contents.warnings
+        validate.check_finite(name, table, layout)
+        validate.scale_actions(name, table, layout, low, high)
+        ends, known_next = _episodes(name, contents, layout, checks)
+        if checks:
+            termination = termination or _known_termination(task)
+            if termination is not None:
+                both = (terminals, timeouts)
+                warnings += validate.check_termination(name, task, table, layout, both, known_next, termination)
+            warnings += validate.constant_columns(name, table, layout)
+        identity = genuine.identify(name, digest.result())
+    if checks:
+        warnings += identity.warnings(name, task)
+        if identity.genuine is None and contents.samples is not None:
+            warnings += physics.check(name, task, contents.samples)
+    returns, lengths = episode_stats(table[:, layout.reward].ravel(), ends)
+    if not known_next.all():
+        table = table[known_next]
+    return Transitions(
+        layout=layout,
+        table=table,
+        path=name,
+        sha256=identity.sha256,
+        table_sha256=table_hash(table),
+        format=_format(name, contents.stored_next),
+        returns=returns,
+        lengths=lengths,
+        terminals=int(terminals.sum()),
+        timeouts=int((timeouts & ~terminals).sum()),
+        rows_dropped=int((~known_next).sum()),
+        task=contents.task,
+        made_by=f"D4RL {identity.genuine}" if identity.genuine else contents.made_by,
+        genuine=identity.genuine,
+        warnings=warnings,
+    )
+
+
+def info(path: str | os.PathLike[str]) -> FileInfo:
+    """Sizes, keys and names of the file at `path`, in milliseconds; raises DataError."""
+    name = os.fspath(path)
+    hdf5.require(name)
+    size = Path(name).stat().st_size
+    with hdf5.opened(name) as file:
+        rows, obs_dim, action_dim = _shape(name, file)
+        keys: list[str] = []
+        file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
+        stored_next = "next_observations" in file
+        task, made_by = _task(file), _made_by(file)
+    version = _format(name, stored_next)
+    alike = genuine.of_size(size)
+    return FileInfo(name, size, rows, obs_dim, action_dim, version, task, made_by, alike, tuple(sorted(keys)))
+
+
+def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -> _Contents:
+    own_task = _task(file)
+    if checks and own_task is not None and own_task != task:
+        raise DataError(
+            f"{name} was made with {own_task} but the run asks for {task}: set data.task to {own_task} or give another file."
+        )
+    n, obs_dim, action_dim = _shape(name, file)
+    validate.check_dims(name, task, (obs_dim, action_dim), (layout.obs_dim, layout.action_dim))
+    if checks:
+        validate.check_row_count(name, n)
+    stored_next = "next_observations" in file
+    warnings = []
+    version = _format(name, stored_next)
+    if checks and version in _OLD_LAYOUT:
+        warnings.append(_OLD_LAYOUT[version].format(name=name))
+
+    terminals = validate.as_flags(name, "terminals", file["terminals"][()])
+    if "timeouts" in file:
+        timeouts = validate.as_flags(name, "timeouts", hdf5.dataset(name, file, "timeouts")[()])
+    else:
+        timeouts = np.zeros(n, np.bool_)
+        if checks:
+            warnings.append(f"{name} marks no time-outs: it has no key timeouts.")
+    both = int((terminals & timeouts).sum())
+    if checks and both:
+        warnings.append(f"{name} marks {both} rows as terminal and timed out: they are taken as terminal.")
+
+    table: Float32 = np.empty((n, layout.width), np.float32)
+    for key, columns in (
+        ("observations", layout.obs),
+        ("actions", layout.action),
+        ("next_observations", layout.next_obs),
+    ):
+        if key in file:
+            file[key].read_direct(table, dest_sel=np.s_[:, columns])
+    if not stored_next:
+        table[:-1, layout.next_obs] = table[1:, layout.obs]
+        table[-1, layout.next_obs] = table[-1, layout.obs]
+    table[:, layout.reward] = file["rewards"][()].reshape(n, 1)
+    table[:, layout.terminal] = terminals[:, None]
+    samples = _samples(name, file, task, table, layout, terminals) if checks and stored_next else None
+    return _Contents(table, terminals, timeouts, stored_next, own_task, _made_by(file), warnings, samples)
+
+
+def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
+    """(rows, obs_dim, action_dim), after checking that the keys exist, hold numbers and are equally long."""
+    missing = [key for key in REQUIRED if key not in file]
+    if missing:
+        there = ", ".join(sorted(file)[:6]) or "nothing"
+        remedy = "import it as a Minari data set" if "episode_0" in file else "give a file in D4RL's layout"
+        raise DataError(f"{name} has no {' and no '.join(missing)} (it has {there}): {remedy}.")
+    keys = [*REQUIRED, *(key for key in ("next_observations", "timeouts") if key in file)]
+    shapes = {key: hdf5.dataset(name, file, key).shape for key in keys}
+    for key, shape in shapes.items():
+        wide = key in ("observations", "actions", "next_observations")
+        if len(shape) != 2 if wide else not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)):
+            expected = "(rows, dimensions)" if wide else "(rows,) or (rows, 1)"
+            raise DataError(f"{name}: {key} has shape {shape} and not {expected}: give a file in D4RL's layout.")
+    n, obs_dim = shapes["observations"]
+    for key, shape in shapes.items():
+        if shape[0] != n:
+            raise DataError(
+                f"{name}: {key} has {shape[0]} rows and observations {n}: the file was cut or put together wrongly; give another."
+            )
+    if shapes.get("next_observations", (n, obs_dim))[1] != obs_dim:
+        raise DataError(
+            f"{name}: next_observations have {shapes['next_observations'][1]} dimensions and observations {obs_dim}: "
+            f"give another file."
+        )
+    if n == 0:
+        raise DataError(f"{name} holds no rows: give another file.")
+    return n, obs_dim, shapes["actions"][1]
+
+
+def _episodes(name: str, contents: _Contents, layout: Layout, checks: bool) -> tuple[Bool, Bool]:
+    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Appends to the contents' warnings."""
+    table = contents.table
+    ends = contents.terminals | contents.timeouts
+    shifted = contents.stored_next and validate.ends_are_shifted(table, layout, ends)
+    if contents.stored_next and not shifted:
+        joins = validate.find_joins(name, table, layout, ends) if checks else np.zeros_like(ends)
+        if joins.any():
+            contents.warnings.append(
+                f"{name}: {int(joins.sum())} rows neither end nor time out and are not followed by their next observation "
+                f"(first: row {int(joins.argmax())}); they are taken as unmarked time-outs."
+            )
+        return ends | joins, np.ones_like(ends)
+    if shifted and checks:
+        contents.warnings.append(
+            f"{name}: next_observations of episodes' last rows are the next episode's first observations, so those rows are "
+            f"dropped."
+        )
+    position = np.arange(ends.size)
+    starts = np.concatenate(([True], ends[:-1]))
+    steps = position - np.maximum.accumulate(np.where(starts, position, 0)) + 1
+    ends = ends | (steps % MAX_EPISODE_STEPS == 0)
+    known_next = ~ends
+    known_next[-1] = False
+    return ends, known_next
+
+
+def _samples(
+    name: str, file: h5py.File, task: str, table: Float32, layout: Layout, terminals: Bool
+) -> physics.Samples | None:
+    """Rows for the physics check, where the file holds simulator states of a simulator there is."""
+    if "infos/qpos" not in file or "infos/qvel" not in file or not physics.applies(task):
+        return None
+    qpos, qvel = hdf5.dataset(name, file, "infos/qpos"), hdf5.dataset(name, file, "infos/qvel")
+    if not (qpos.ndim == qvel.ndim == 2 and qpos.shape[0] == qvel.shape[0] == table.shape[0]):
+        return None
+    rows = physics.sample_rows(terminals)
+    return physics.Samples(
+        qpos=np.stack([qpos[row] for row in rows]),
+        qvel=np.stack([qvel[row] for row in rows]),
+        obs=table[rows, layout.obs],
+        action=table[rows, layout.action],
+        next_obs=table[rows, layout.next_obs],
+        reward=table[rows, layout.reward].ravel(),
+        terminal=terminals[rows],
+    )
+
+
+def _task(file: h5py.File) -> str | None:
+    """The Gymnasium task the file names: attribute task, env_id or env_spec (JSON, as Minari's), or metadata/env_id."""
+    for key in ("task", "env_id"):
+        if found := hdf5.text(file.attrs.get(key)):
+            return found
+    if spec := hdf5.text(file.attrs.get("env_spec")):
+        try:
+            found = json.loads(spec).get("id")
+        except (ValueError, AttributeError):
+            found = spec
+        return found if isinstance(found, str) else None
+    return hdf5.scalar_text(file, "metadata/env_id")
+
+
+def _made_by(file: h5py.File) -> str | None:
+    return hdf5.text(file.attrs.get("made_by")) or hdf5.scalar_text(file, "metadata/algorithm")
+
+
+def _format(name: str, stored_next: bool) -> str:
+    if not stored_next:
+        return "d4rl-v0"
+    return "d4rl-v1" if re.search(r"-v1$", Path(name).stem) else "d4rl-v2"
+
+
+def _known_termination(task: str) -> terminations.Termination | None:
+    try:
+        return terminations.for_task(task)
+    except terminations.TerminationError:
+        return None

@@ -1,0 +1,180 @@
+"""Spot check of a file against the simulator: from stored positions and velocities, one step must give the stored next row.
+
+It tells task versions apart: Walker2d-v5 has another right foot friction than v4, Hopper-v5 pays no +1 on the falling step.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from moore_engine.data.transitions import Bool, DataError
+
+ANCHORS = 8
+ROWS_PER_ANCHOR = 8
+STRIDE = 50
+# Relative to the step's own change; the same simulator reproduces float32 rows to about 1e-6.
+MISFIT = 1e-2
+VERSIONS = ("v4", "v5")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows to replay, in the task's units: qpos (k, nq), qvel (k, nv), obs, next_obs (k, obs_dim), action, reward (k,), terminal (k,)."""
+
+    qpos: NDArray[Any]
+    qvel: NDArray[Any]
+    obs: NDArray[Any]
+    action: NDArray[Any]
+    next_obs: NDArray[Any]
+    reward: NDArray[Any]
+    terminal: Bool
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one task version reproduces the samples: shares of rows in [0, 1] that misfit; reward error (k,) in reward units."""
+
+    states: float
+    median_error: float
+    reward_error: NDArray[np.float64]
+    start: float
+
+
+def sample_rows(terminals: Bool) -> NDArray[np.int64]:
+    """About 64 row numbers in 8 groups spread over the file (so few compressed chunks are read), and the first terminal after each."""
+    n = terminals.size
+    anchors = np.linspace(0, max(0, n - 1 - STRIDE * ROWS_PER_ANCHOR), ANCHORS).astype(np.int64)
+    rows = (anchors[:, None] + STRIDE * np.arange(ROWS_PER_ANCHOR)).ravel()
+    ended = np.flatnonzero(terminals)
+    following = ended[np.minimum(np.searchsorted(ended, anchors), ended.size - 1)] if ended.size else ended
+    return np.unique(np.concatenate([rows[rows < n], following]))
+
+
+def applies(task: str) -> bool:
+    """Whether `task` is one of Gymnasium's own MuJoCo tasks."""
+    spec = gymnasium.registry.get(task)
+    return (
+        spec is not None and str(spec.entry_point).startswith("gymnasium.envs.mujoco.") and _version(task) in VERSIONS
+    )
+
+
+def check(name: str, task: str, samples: Samples) -> list[str]:
+    """Replays the samples; DataError when another version of the task made them, warnings for lesser differences."""
+    own = replay(task, samples)
+    if own is None:
+        return [f"{name}: infos/qpos and infos/qvel do not have {task}'s dimensions, so its physics was not checked."]
+    if own.start > 0.5:
+        return [f"{name}: infos/qpos and infos/qvel are not those of the observations, so its physics was not checked."]
+    if own.states <= 0.02 and not _reward_off(own, samples.terminal):
+        return _reward_warning(name, task, own)
+    for other in _other_versions(task):
+        fit = replay(other, samples)
+        if fit is None or fit.states > 0.02:
+            continue
+        if own.states > 0.02:
+            why = f"the stored next observations are {other}'s and not {task}'s on {own.states:.0%} of {samples.reward.size} rows"
+            raise DataError(_other_version(name, other, why + _known_difference(task, other)))
+        if not _reward_off(fit, samples.terminal):
+            why = f"its rewards on terminal rows are {other}'s and not {task}'s"
+            raise DataError(_other_version(name, other, why))
+    if own.states > 0.5 and own.median_error > 0.5:
+        raise DataError(
+            f"{name} was made with another version of the task or with other parameters: from the stored states {task} reaches "
+            f"other next observations on {own.states:.0%} of {samples.reward.size} rows, so choose the task it was made with."
+        )
+    if own.states > 0.02:
+        return [
+            f"{name}: {task} in this MuJoCo differs from the stored next observations on {own.states:.0%} of "
+            f"{samples.reward.size} rows (median {own.median_error:.2g} of a step's change); an older simulator may have made it."
+        ]
+    return _reward_warning(name, task, own)
+
+
+def replay(task: str, samples: Samples) -> Fit | None:
+    """One step of `task` from each sample; None where the stored states or rows do not have its dimensions."""
+    env = _make(task)
+    try:
+        inner: Any = env.unwrapped
+        first, _ = env.reset(seed=0)
+        model, data = inner.model, inner.data
+        if (model.nq, model.nv) != (samples.qpos.shape[1], samples.qvel.shape[1]) or first.shape != samples.obs.shape[
+            1:
+        ]:
+            return None
+        errors, rewards, starts = [], [], []
+        for k in range(samples.reward.size):
+            _reset_data(model, data)
+            inner.set_state(samples.qpos[k].astype(np.float64), samples.qvel[k].astype(np.float64))
+            starts.append(np.abs(inner._get_obs() - samples.obs[k]).max())
+            reached, reward, *_ = inner.step(samples.action[k].astype(np.float64))
+            change = np.linalg.norm(samples.next_obs[k] - samples.obs[k]) + 1e-3
+            errors.append(np.linalg.norm(reached - samples.next_obs[k]) / change)
+            rewards.append(abs(float(reward) - float(samples.reward[k])))
+    finally:
+        env.close()
+    error = np.nan_to_num(np.array(errors), nan=np.inf)
+    return Fit(
+        float((error > MISFIT).mean()),
+        float(np.median(error)),
+        np.array(rewards),
+        1 - float((np.array(starts) <= 1e-3).mean()),
+    )
+
+
+def _reward_off(fit: Fit, terminal: Bool) -> bool:
+    """Whether most terminal rows' rewards are off by about a healthy reward and the others' are not."""
+    if not terminal.any() or terminal.all():
+        return False
+    return bool(np.median(fit.reward_error[terminal]) > 0.5 and np.median(fit.reward_error[~terminal]) <= 0.05)
+
+
+def _reward_warning(name: str, task: str, fit: Fit) -> list[str]:
+    off = float(np.median(fit.reward_error))
+    if off <= 0.05:
+        return []
+    return [f"{name}: rewards differ from {task}'s by {off:.2g} in the median, so returns are not on the task's scale."]
+
+
+def _other_version(name: str, other: str, why: str) -> str:
+    return f"{name} was made with another version of the task: {why}, so set data.task to {other} or give another file."
+
+
+def _known_difference(task: str, other: str) -> str:
+    return " (right foot friction)" if task.startswith("Walker2d") and other.startswith("Walker2d") else ""
+
+
+def _version(task: str) -> str:
+    return task.rpartition("-")[2]
+
+
+def _other_versions(task: str) -> list[str]:
+    family = re.sub(r"-v\d+$", "", task)
+    return [
+        f"{family}-{version}"
+        for version in VERSIONS
+        if version != _version(task) and f"{family}-{version}" in gymnasium.registry
+    ]
+
+
+def _make(task: str) -> gymnasium.Env[Any, Any]:
+    import mujoco
+
+    # Without a handler MuJoCo prints its warnings and appends them to MUJOCO_LOG.TXT in the working directory.
+    mujoco.set_mju_user_warning(lambda message: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return gymnasium.make(task, disable_env_checker=True)
+
+
+def _reset_data(model: Any, data: Any) -> None:
+    import mujoco
+
+    # Forgets the last sample's solver warm start, so that each row is replayed alike.
+    mujoco.mj_resetData(model, data)

@@ -1,0 +1,238 @@
+"""Checks of a transition table before anything is trained on it: each failure is a DataError of one sentence.
+
+A check raises when the data would mislead the model, and returns warnings (sentences) when a person should know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from moore_engine.buffers import Layout
+from moore_engine.data.transitions import Bool, DataError, Float32
+from moore_engine.terminations import Termination
+
+# A fifth of the rows is held out of the model fit; what remains must fill one minibatch of 256.
+MIN_ROWS = 320
+ACTION_TOLERANCE = 1e-6
+ALIGNMENT_TOLERANCE = 1e-4
+# Time-outs left unmarked are at most one row in fifty even where episodes last 50 steps; shuffled rows are nearly all.
+MAX_JOIN_SHARE = 0.05
+TERMINATION_WARN_SHARE = 0.001
+TERMINATION_ERROR_SHARE = 0.05
+BLOCK = 65_536
+
+# Observation and action dimensions of Gymnasium's tasks, for the guess in an error message.
+_TASKS_BY_DIMS = {
+    (11, 3): "Hopper",
+    (17, 6): "Walker2d or HalfCheetah",
+    (4, 1): "InvertedPendulum",
+    (9, 1): "InvertedDoublePendulum-v5",
+    (11, 1): "InvertedDoublePendulum-v4",
+    (3, 1): "Pendulum",
+    (8, 2): "Swimmer",
+    (10, 2): "Reacher-v5",
+    (11, 2): "Reacher-v4",
+    (23, 7): "Pusher",
+    (27, 8): "Ant-v4",
+    (105, 8): "Ant-v5",
+    (111, 8): "Ant-v2",
+    (348, 17): "Humanoid-v5",
+    (376, 17): "Humanoid-v4",
+}
+
+
+def check_dims(name: str, task: str, found: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """`found` and `wanted` are (obs_dim, action_dim) of the file and the task."""
+    if found == wanted:
+        return
+    guess = _TASKS_BY_DIMS.get(found)
+    hint = f"these are {guess}'s, so set data.task to that" if guess else "choose the task the file was made with"
+    raise DataError(
+        f"{name} has {found[0]} observation and {found[1]} action dimensions but {task} has {wanted[0]} and {wanted[1]}: "
+        f"{hint}, or give another file."
+    )
+
+
+def check_row_count(name: str, rows: int) -> None:
+    if rows < MIN_ROWS:
+        raise DataError(
+            f"{name} holds {rows} rows and at least {MIN_ROWS} are needed to fit a model: give a larger file."
+        )
+
+
+def as_flags(name: str, key: str, values: NDArray[Any]) -> Bool:
+    """`values` (n,) or (n, 1) of 0 and 1 in any number type, as (n,) bool."""
+    values = values.reshape(-1)
+    if values.dtype == np.bool_:
+        return values
+    bad = (values != 0) & (values != 1)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"{name}: {key} must be 0 or 1 but row {row} holds {values[row]} ({int(bad.sum())} such rows): "
+            f"repair the file or give another."
+        )
+    return values.astype(np.bool_)
+
+
+def check_finite(name: str, table: Float32, layout: Layout) -> None:
+    """No NaN or infinity anywhere in the table, float64 values beyond float32 included."""
+    for start, block in _blocks(table):
+        if np.isfinite(block).all():
+            continue
+        for key, columns in _keys(layout).items():
+            rows = ~np.isfinite(table[:, columns]).all(axis=1)
+            if rows.any():
+                row = int(rows.argmax())
+                values = table[row, columns]
+                value = values[~np.isfinite(values)][0]
+                raise DataError(
+                    f"{name}: {key} holds {'NaN' if np.isnan(value) else 'infinity'} first in row {row} "
+                    f"({int(rows.sum())} such rows): remove those rows or give another file."
+                )
+        raise AssertionError(f"a value that is not finite in the block from row {start} belongs to no key")
+
+
+def scale_actions(name: str, table: Float32, layout: Layout, low: ArrayLike, high: ArrayLike) -> None:
+    """Actions from the task's units to [-1, 1], in place; bounds are passed by at most 1e-6, which is clipped."""
+    low, high = np.asarray(low, np.float32).reshape(-1), np.asarray(high, np.float32).reshape(-1)
+    center, half = (high + low) / 2, (high - low) / 2
+    actions = table[:, layout.action]
+    outside = (actions < low - ACTION_TOLERANCE) | (actions > high + ACTION_TOLERANCE)
+    if outside.any():
+        rows = outside.any(axis=1)
+        row = int(rows.argmax())
+        column = int(outside[row].argmax())
+        raise DataError(
+            f"{name}: action {column} of row {row} is {actions[row, column]:.6g}, outside the task's bounds "
+            f"[{low[column]:g}, {high[column]:g}] ({int(rows.sum())} such rows): "
+            f"store actions in the task's units, clipped to its bounds."
+        )
+    actions -= center
+    actions /= half
+    np.clip(actions, -1.0, 1.0, out=actions)
+
+
+def find_joins(name: str, table: Float32, layout: Layout, ends: Bool) -> Bool:
+    """Rows (n,) that neither end nor time out and yet are not followed by their own next observation.
+
+    A few are time-outs nobody marked; DataError when they are more than one in twenty (shuffled or misaligned rows).
+    """
+    joins = ~ends & ~_continues(table, layout)
+    joins[-1] = False
+    going_on = max(1, int((~ends[:-1]).sum()))
+    if joins.sum() > MAX_JOIN_SHARE * going_on:
+        raise DataError(
+            f"{name}: next_observations differ from the next row's observations on {int(joins.sum())} of {going_on} rows that "
+            f"neither end nor time out (first: row {int(joins.argmax())}): the rows are shuffled or misaligned, "
+            f"so store them in the order they were collected."
+        )
+    return joins
+
+
+def ends_are_shifted(table: Float32, layout: Layout, ends: Bool) -> bool:
+    """Whether next_obs at most episode ends is the next row's obs: made by shifting, it is the next episode's reset state."""
+    inner = np.flatnonzero(ends[:-1])
+    if inner.size == 0:
+        return False
+    same = (table[inner, layout.next_obs] == table[inner + 1, layout.obs]).all(axis=1)
+    return bool(same.mean() > 0.5)
+
+
+def check_termination(
+    name: str,
+    task: str,
+    table: Float32,
+    layout: Layout,
+    ends: tuple[Bool, Bool],
+    usable: Bool,
+    termination: Termination,
+) -> list[str]:
+    """The task's termination function against the terminals, on `usable` rows that do not time out; `ends` = (terminals, timeouts).
+
+    Raises when more than 5 % of rows, or most of the terminal rows, disagree.
+    """
+    terminals, timeouts = ends
+    counted = usable & ~timeouts
+    predicted = _predict(table, layout, termination)
+    missed = counted & terminals & ~predicted
+    unended = counted & predicted & ~terminals
+    total, wrong = max(1, int(counted.sum())), int(missed.sum() + unended.sum())
+    stated = int((counted & terminals).sum())
+    share = wrong / total
+    if share <= TERMINATION_WARN_SHARE and 2 * missed.sum() <= stated:
+        return []
+    row = int((missed | unended).argmax())
+    text = (
+        f"{name}: terminals disagree with when {task} ends on {wrong} of {total} rows ({share:.2%}): {int(missed.sum())} "
+        f"terminal rows do not end it and {int(unended.sum())} rows that should end it go on "
+        f"(first: row {row}{_height(task, table, layout, row)})"
+    )
+    if share > TERMINATION_ERROR_SHARE or (stated >= 10 and 2 * missed.sum() > stated):
+        raise DataError(
+            f"{text}: the file is of another task, marks time-outs as terminals or is not real data; give another file "
+            f"or the right data.task."
+        )
+    return [f"{text}."]
+
+
+def constant_columns(name: str, table: Float32, layout: Layout) -> list[str]:
+    """A warning for each key with columns that never change: the model learns nothing from them."""
+    low, high = table[0].copy(), table[0].copy()
+    for _, block in _blocks(table):
+        np.minimum(low, block.min(axis=0), out=low)
+        np.maximum(high, block.max(axis=0), out=high)
+    warnings = []
+    for key in ("observations", "actions", "rewards"):
+        columns = _keys(layout)[key]
+        fixed = np.flatnonzero(low[columns] == high[columns])
+        if fixed.size:
+            listed = ", ".join(map(str, fixed[:8])) + (", ..." if fixed.size > 8 else "")
+            what = "never change" if key == "rewards" else f"column {listed} never changes"
+            warnings.append(f"{name}: {key} {what}.")
+    return warnings
+
+
+def _keys(layout: Layout) -> dict[str, slice]:
+    return {
+        "observations": layout.obs,
+        "actions": layout.action,
+        "next_observations": layout.next_obs,
+        "rewards": layout.reward,
+        "terminals": layout.terminal,
+    }
+
+
+def _blocks(table: Float32) -> Iterator[tuple[int, Float32]]:
+    for start in range(0, table.shape[0], BLOCK):
+        yield start, table[start : start + BLOCK]
+
+
+def _continues(table: Float32, layout: Layout) -> Bool:
+    """Rows whose next_obs is the next row's obs, to a relative 1e-4; the last row is not asked."""
+    same = np.ones(table.shape[0], np.bool_)
+    for start, block in _blocks(table[:-1]):
+        following = table[start + 1 : start + 1 + block.shape[0], layout.obs]
+        gap = np.abs(block[:, layout.next_obs] - following)
+        same[start : start + block.shape[0]] = (gap <= ALIGNMENT_TOLERANCE * (1 + np.abs(following))).all(axis=1)
+    return same
+
+
+def _predict(table: Float32, layout: Layout, termination: Termination) -> Bool:
+    predicted = np.empty(table.shape[0], np.bool_)
+    for start, block in _blocks(table):
+        rows = torch.from_numpy(block)
+        ended = termination(rows[:, layout.obs], rows[:, layout.action], rows[:, layout.next_obs])
+        predicted[start : start + block.shape[0]] = ended.numpy()
+    return predicted
+
+
+def _height(task: str, table: Float32, layout: Layout, row: int) -> str:
+    if not task.startswith(("Hopper-", "Walker2d-")):
+        return ""
+    return f", z = {table[row, layout.next_obs][0]:.3g}"

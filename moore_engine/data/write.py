@@ -1,0 +1,71 @@
+"""Writing a data set in D4RL's v2 layout: gzip, checksummed chunks, and only ever a whole file under its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CHUNK_ROWS = 8192
+
+
+def write_d4rl(
+    path: str | os.PathLike[str],
+    *,
+    observations: ArrayLike,
+    actions: ArrayLike,
+    next_observations: ArrayLike,
+    rewards: ArrayLike,
+    terminals: ArrayLike,
+    timeouts: ArrayLike,
+    qpos: ArrayLike | None = None,
+    qvel: ArrayLike | None = None,
+    task: str | None = None,
+    attrs: Mapping[str, str | int | float] | None = None,
+) -> None:
+    """Writes n rows: observations, next_observations (n, obs_dim), actions (n, action_dim) in the task's units, the rest (n,).
+
+    Stored as float32 and bool, simulator states `qpos` (n, nq) and `qvel` (n, nv) as float64; `task` and `attrs` become the
+    file's attributes. Equal rows give equal bytes. An existing file is replaced at once. ValueError on unequal lengths.
+    """
+    arrays: dict[str, NDArray[np.generic]] = {
+        "observations": np.asarray(observations, np.float32),
+        "actions": np.asarray(actions, np.float32),
+        "next_observations": np.asarray(next_observations, np.float32),
+        "rewards": np.asarray(rewards, np.float32).reshape(-1),
+        "terminals": np.asarray(terminals, np.bool_).reshape(-1),
+        "timeouts": np.asarray(timeouts, np.bool_).reshape(-1),
+    }
+    for key, values in (("infos/qpos", qpos), ("infos/qvel", qvel)):
+        if values is not None:
+            arrays[key] = np.asarray(values, np.float64)
+    lengths = {key: len(values) for key, values in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"the arrays differ in length: {lengths}.")
+    named = {"task": task, **(attrs or {})}
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        with h5py.File(part, "w") as file:
+            file.attrs.update({key: value for key, value in named.items() if value is not None})
+            for key, values in arrays.items():
+                chunk = (max(1, min(CHUNK_ROWS, values.shape[0])), *values.shape[1:])
+                file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True, fletcher32=True)
+        _sync(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Flushes a file or directory to disk, so that a crash leaves the old file or the new one."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
