@@ -22,8 +22,11 @@ class TerminationError(ValueError):
 def for_task(task: str, custom: str | None = None, trust_code: Collection[str] = ()) -> Termination:
     """The function (obs (n, obs_dim), action (n, action_dim), next_obs (n, obs_dim)) -> ended (n,) bool of `task`.
 
-    `custom`, "pkg.module:function", goes first and runs only if it is named in `trust_code`. Raises TerminationError.
+    `custom` goes first: the name of a function here ("hopper", "never"), or "pkg.module:function", which runs only if
+    it is named in `trust_code`. Raises TerminationError.
     """
+    if custom in _BY_NAME:
+        return _BY_NAME[custom]
     if custom:
         return _load(custom, trust_code)
     if task in _BY_TASK:
@@ -119,3 +122,4 @@ _BY_TASK: dict[str, Termination] = {
     for family in families
     for version in ("v4", "v5")
 } | {"Pendulum-v1": never}
+_BY_NAME: dict[str | None, Termination] = {function.__name__: function for function in _FAMILIES}
