@@ -1,6 +1,7 @@
 """Row storage: the replay table (D_off and D_on of MOORe, Algorithm 1) and the model buffer (D_model).
 
-Every transition is one float32 row, obs | action | next_obs | reward | terminal; which rows are drawn is samplers.py's matter.
+Every transition is one float32 row, obs | action | next_obs | reward | terminal; which rows are drawn is
+samplers.py's matter.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """Columns of a transition row, as slices; reward and terminal are one column each, so `rows[:, layout.reward]` is (n, 1)."""
+    """Columns of a transition row, as slices; reward and terminal are one column each, so `rows[:, layout.reward]` is
+    (n, 1)."""
 
     obs_dim: int
     action_dim: int
@@ -50,7 +52,8 @@ class ReplayTable:
     def __init__(
         self, layout: Layout, offline: Tensor, online_capacity: int, device: torch.device | str = "cpu"
     ) -> None:
-        """Copies `offline` (n_off, width) to `device` and makes room for `online_capacity` rows; ValueError on a wrong shape."""
+        """Copies `offline` (n_off, width) to `device` and makes room for `online_capacity` rows; ValueError on a
+        wrong shape."""
         if offline.ndim != 2 or offline.shape[1] != layout.width:
             raise ValueError(f"offline rows have shape {tuple(offline.shape)}, the layout needs (n, {layout.width}).")
         self.layout = layout
@@ -92,7 +95,8 @@ class ReplayTable:
         return _gather(self.rows, index, out)
 
     def state_dict(self) -> dict[str, Any]:
-        """The online rows only (a view: they never change once written); the offline ones are known by their file's hash."""
+        """The online rows only (a view: they never change once written); the offline ones are known by their file's
+        hash."""
         return {"n_off": self.n_off, "online": self.online}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -112,8 +116,9 @@ class ReplayTable:
 class ModelBuffer:
     """FIFO ring of model rollout rows; only written rows are ever drawn.
 
-    The filled size is also a tensor on the device and `sample` works in place with static shapes, so that it can sit in a captured CUDA graph.
-    `resize`, `clear` and `load_state_dict` keep that tensor, but `resize` to another capacity moves the storage: capture again after it.
+    The filled size is also a tensor on the device and `sample` works in place with static shapes, so that it can sit
+    in a captured CUDA graph. `resize`, `clear` and `load_state_dict` keep that tensor, but `resize` to another
+    capacity moves the storage: capture again after it.
     """
 
     def __init__(self, layout: Layout, capacity: int, device: torch.device | str = "cpu") -> None:
@@ -178,7 +183,8 @@ class ModelBuffer:
         self._set_size(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Capacity, next position and the filled part of the storage as a view: write it out before the next `append`."""
+        """Capacity, next position and the filled part of the storage as a view: write it out before the next
+        `append`."""
         return {"capacity": self.capacity, "next": self._next, "rows": self.rows[: self.size]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

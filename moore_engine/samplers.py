@@ -1,7 +1,9 @@
-"""Prioritised sampling of offline and online rows (MOORe, Eq. 3 and Algorithm 1), its closed forms, and the holdout rule.
+"""Prioritised sampling of offline and online rows (MOORe, Eq. 3 and Algorithm 1), its closed forms, and the holdout
+rule.
 
-The priority f(t) = 1/(alpha t) of an offline row, 1 of an online one, depends on the epoch alone, so there are two strata:
-P_off = n_off f / (n_off f + n_on), and a row uniformly within its stratum. No importance weights: they would undo the method.
+The priority f(t) = 1/(alpha t) of an offline row, 1 of an online one, depends on the epoch alone, so there are two
+strata: P_off = n_off f / (n_off f + n_on), and a row uniformly within its stratum. No importance weights: they would
+undo the method.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ SAMPLER_KINDS: tuple[str, ...] = get_args(SamplerKind)
 
 
 class StratumSampler:
-    """One of the four samplers: `priority`; `uniform` (f = 1); `half_half` (exactly one half each); `online_only` (f = 0).
+    """One of the four samplers: `priority`; `uniform` (f = 1); `half_half` (exactly one half each); `online_only` (f
+    = 0).
 
-    Before the first `begin_epoch` f is that of the offline stage, 1. While there are no online rows `half_half` draws offline
-    ones only. A new alpha holds from the next epoch. The rows drawn are counted per stratum.
+    Before the first `begin_epoch` f is that of the offline stage, 1. While there are no online rows `half_half` draws
+    offline ones only. A new alpha holds from the next epoch. The rows drawn are counted per stratum.
     """
 
     def __init__(self, kind: SamplerKind = "priority", alpha: float = 1.0) -> None:
@@ -47,7 +50,8 @@ class StratumSampler:
         self.alpha = self.next_alpha
 
     def f(self, n_off: int, n_on: int) -> float:
-        """Priority of an offline row relative to an online one; half_half: n_on/n_off, at which both strata weigh the same."""
+        """Priority of an offline row relative to an online one; half_half: n_on/n_off, at which both strata weigh the
+        same."""
         if self.kind == "online_only":
             return 0.0
         if self.kind == "half_half":
@@ -55,7 +59,8 @@ class StratumSampler:
         return priority_off(self.t, self.alpha) if self.kind == "priority" and self.t else 1.0
 
     def p_off(self, n_off: int, n_on: int) -> float:
-        """Probability that a drawn row is offline; ValueError when no row may be drawn (online_only before the first online row)."""
+        """Probability that a drawn row is offline; ValueError when no row may be drawn (online_only before the first
+        online row)."""
         self._need_rows(n_off, n_on)
         return p_off(n_off, n_on, self.f(n_off, n_on))
 
@@ -74,11 +79,12 @@ class StratumSampler:
         off_index: Tensor | None = None,
         on_index: Tensor | None = None,
     ) -> Tensor:
-        """Global row indices of the given shape, int64 on `device`, drawn with replacement: offline 0..n_off-1, online n_off..n_off+n_on-1.
+        """Global row indices of the given shape, int64 on `device`, drawn with replacement: offline 0..n_off-1,
+        online n_off..n_off+n_on-1.
 
-        `off_index` and `on_index` (global indices) restrict a stratum to those rows without changing P_off. half_half alternates
-        the strata along the last dimension, so every even-sized stretch of it holds exactly half of each; an odd one's last row
-        is a coin's. ValueError when the sampler has no rows to draw.
+        `off_index` and `on_index` (global indices) restrict a stratum to those rows without changing P_off. half_half
+        alternates the strata along the last dimension, so every even-sized stretch of it holds exactly half of each;
+        an odd one's last row is a coin's. ValueError when the sampler has no rows to draw.
         """
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         p = self.p_off(n_off, n_on)
@@ -101,7 +107,8 @@ class StratumSampler:
         return torch.where(offline, off_rows, on_rows)
 
     def sampled_p_off(self) -> float:
-        """Share of offline rows among all drawn since `reset_counts`; nan before the first draw. Reads a device tensor."""
+        """Share of offline rows among all drawn since `reset_counts`; nan before the first draw. Reads a device
+        tensor."""
         return int(self._drawn_off) / self._drawn if self._drawn else math.nan
 
     def reset_counts(self) -> None:
@@ -142,7 +149,8 @@ class StratumSampler:
 
 
 class RowSampler:
-    """General priorities f(d, t) of Eq. 3, one per row, drawn by `tree` (O(log n) a draw) or `cumsum` (O(n) an epoch, O(log n) a draw).
+    """General priorities f(d, t) of Eq. 3, one per row, drawn by `tree` (O(log n) a draw) or `cumsum` (O(n) an epoch,
+    O(log n) a draw).
 
     `priority(index (n,) int64, t) -> (n,)` finite and >= 0, and not 0 everywhere.
     """
@@ -219,7 +227,8 @@ def effective_size(n_off: int, n_on: int, f: float) -> float:
 
 
 def half_time(n_off: int, steps_per_epoch: int, alpha: float) -> float:
-    """Epoch at whose end half of the drawn rows are online, sqrt(n_off / (S alpha)); P_off(t) = 1 / (1 + (t/half_time)^2)."""
+    """Epoch at whose end half of the drawn rows are online, sqrt(n_off / (S alpha)); P_off(t) = 1 / (1 +
+    (t/half_time)^2)."""
     return math.sqrt(n_off / (steps_per_epoch * alpha))
 
 
@@ -229,9 +238,11 @@ def auto_alpha(n_off: int, steps_per_epoch: int, t_half: float = 20.0) -> float:
 
 
 def shift(p_prev: float, n_off: int, n_on_prev: int, p: float, n_on: int) -> float:
-    """Total variation in [0, 1] between two epochs' sampling laws: P_off `p_prev` over n_on_prev online rows, then `p` over n_on.
+    """Total variation in [0, 1] between two epochs' sampling laws: P_off `p_prev` over n_on_prev online rows, then
+    `p` over n_on.
 
-    The online rows of the first are among those of the second, so three groups of equal rows remain and the sum is closed.
+    The online rows of the first are among those of the second, so three groups of equal rows remain and the sum is
+    closed.
     """
     new = (n_on - n_on_prev) * (1 - p) / n_on if n_on else 0.0
     kept = abs((1 - p_prev) - (1 - p) * n_on_prev / n_on) if n_on else 0.0
@@ -241,8 +252,8 @@ def shift(p_prev: float, n_off: int, n_on_prev: int, p: float, n_on: int) -> flo
 def holdout_mask(ids: Tensor, n: int, ratio: float = 0.2, cap: int = 1000) -> Tensor:
     """Bool (n,), true where one of the stratum's rows `ids[:n]` (distinct int64) is held out of the model fit.
 
-    A row is held out when its id's 64-bit hash lies below `ratio` and among the `cap` lowest of the n. As n grows a row can
-    enter on its own arrival only, may leave for training later, and never returns.
+    A row is held out when its id's 64-bit hash lies below `ratio` and among the `cap` lowest of the n. As n grows a
+    row can enter on its own arrival only, may leave for training later, and never returns.
     """
     if ids.shape[0] < n:
         raise ValueError(f"{ids.shape[0]} ids were given for {n} rows.")
@@ -258,7 +269,8 @@ def holdout_mask(ids: Tensor, n: int, ratio: float = 0.2, cap: int = 1000) -> Te
 
 
 def _splitmix64(ids: Tensor) -> Tensor:
-    """Steele, Lea and Flood's finaliser (2014), a bijection on 64 bits; the sign bit is flipped so that int64 order is unsigned order."""
+    """Steele, Lea and Flood's finaliser (2014), a bijection on 64 bits; the sign bit is flipped so that int64 order
+    is unsigned order."""
     z = ids + _signed(0x9E3779B97F4A7C15)
     z = (z ^ _shift_right(z, 30)) * _signed(0xBF58476D1CE4E5B9)
     z = (z ^ _shift_right(z, 27)) * _signed(0x94D049BB133111EB)

@@ -1,4 +1,5 @@
-"""Sum tree over row priorities: draws and updates in O(log n), for priorities that differ row by row (MOORe Eq. 3; Balanced Replay)."""
+"""Sum tree over row priorities: draws and updates in O(log n), for priorities that differ row by row (MOORe Eq. 3;
+Balanced Replay)."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class SumTree:
         return self.nodes[1]
 
     def update(self, index: Tensor, priority: Tensor) -> None:
-        """Sets the priorities (n,) >= 0 of rows `index` (n,); a row that occurs twice must carry the same priority both times."""
+        """Sets the priorities (n,) >= 0 of rows `index` (n,); a row that occurs twice must carry the same priority
+        both times."""
         node = index + self.leaves
         self.nodes[node] = priority.to(self.nodes)
         for _ in range(self.depth):
@@ -36,7 +38,8 @@ class SumTree:
             self.nodes[node] = self.nodes[2 * node] + self.nodes[2 * node + 1]
 
     def fill(self, priority: Tensor) -> None:
-        """Sets rows 0..n-1 to `priority` (n,) and all others to 0, in O(leaves): cheaper than `update` for most rows at once."""
+        """Sets rows 0..n-1 to `priority` (n,) and all others to 0, in O(leaves): cheaper than `update` for most rows
+        at once."""
         self.nodes.zero_()
         self.nodes[self.leaves : self.leaves + priority.shape[0]] = priority.to(self.nodes)
         for level in range(self.depth - 1, -1, -1):
@@ -59,7 +62,8 @@ class SumTree:
         return node - self.leaves
 
     def sample(self, count: int, generator: torch.Generator, stratified: bool = False) -> Tensor:
-        """`count` rows in proportion to priority; `stratified` takes one from each of `count` equal parts of the total mass."""
+        """`count` rows in proportion to priority; `stratified` takes one from each of `count` equal parts of the
+        total mass."""
         uniform = torch.rand(count, dtype=torch.float64, device=self.nodes.device, generator=generator)
         if stratified:
             uniform = (uniform + torch.arange(count, dtype=torch.float64, device=uniform.device)) / count

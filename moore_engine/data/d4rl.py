@@ -1,8 +1,8 @@
 """D4RL's HDF5 files, layouts v0, v1 and v2: read into a checked transition table, described, and written (v2).
 
-Rows keep the stored next_observations. Where a file has none (v0), or made them by shifting observations, the last row of
-every episode is dropped, terminal ones too: its successor is unknown, and the next episode's reset state would poison a
-dynamics model. An episode is then also cut after 1000 rows, since v0 replay files mark no time-outs.
+Rows keep the stored next_observations. Where a file has none (v0), or made them by shifting observations, the last
+row of every episode is dropped, terminal ones too: its successor is unknown, and the next episode's reset state would
+poison a dynamics model. An episode is then also cut after 1000 rows, since v0 replay files mark no time-outs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,19 +22,24 @@ from moore_engine import terminations
 from moore_engine.buffers import Layout
 from moore_engine.data import genuine, hdf5, physics, validate
 from moore_engine.data.transitions import Bool, DataError, Float32, Transitions, episode_stats, table_hash
+from moore_engine.data.write import write_d4rl
+
+__all__ = ["FileInfo", "info", "load", "write_d4rl"]
 
 MAX_EPISODE_STEPS = 1000
 REQUIRED = ("observations", "actions", "rewards", "terminals")
 _OLD_LAYOUT = {
-    "d4rl-v0": "{name} has no next_observations (D4RL v0), so the last row of every episode is dropped; v0 files have known "
-    "faults, so prefer the v2 file.",
-    "d4rl-v1": "{name} is a D4RL v1 file, and some of those were published with faults (the hopper sets were swapped): prefer v2.",
+    "d4rl-v0": "{name} has no next_observations (D4RL v0), so the last row of every episode is dropped; v0 files have "
+    "known faults, so prefer the v2 file.",
+    "d4rl-v1": "{name} is a D4RL v1 file, some of which were published with faults (the hopper sets are swapped): "
+    "prefer the v2 file.",
 }
 
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file says about itself, read without its rows; `same_size_as` names the official file of the same size, if any."""
+    """What a file says about itself, read without its rows; `same_size_as` names the official file of its size, if
+    any."""
 
     path: str
     bytes: int
@@ -74,8 +80,8 @@ def load(
 ) -> Transitions:
     """Reads the file at `path` for the Gymnasium task `task`, whose action bounds are `low`, `high` (action_dim,).
 
-    `termination` defaults to the task's known function; without any, that check is left out. `checks=False` keeps only the
-    checks of shape, flags, finiteness and action bounds. Raises DataError.
+    `termination` defaults to the task's known function; without any, that check is left out. `checks=False` keeps only
+    the checks of shape, flags, finiteness and action bounds. Raises DataError.
     """
     name = os.fspath(path)
     hdf5.require(name)
@@ -85,29 +91,32 @@ def load(
             contents = _read(name, file, task, layout, checks)
         table, terminals, timeouts = contents.table, contents.terminals, contents.timeouts
         warnings = contents.warnings
-        validate.check_finite(name, table, layout)
-        validate.scale_actions(name, table, layout, low, high)
+        span = validate.column_range(table)
+        validate.check_finite(name, table, layout, span)
+        validate.scale_actions(name, table, layout, span, low, high)
         ends, known_next = _episodes(name, contents, layout, checks)
         if checks:
             termination = termination or _known_termination(task)
             if termination is not None:
                 both = (terminals, timeouts)
                 warnings += validate.check_termination(name, task, table, layout, both, known_next, termination)
-            warnings += validate.constant_columns(name, table, layout)
+            warnings += validate.constant_columns(name, layout, span)
         identity = genuine.identify(name, digest.result())
-    if checks:
-        warnings += identity.warnings(name, task)
-        if identity.genuine is None and contents.samples is not None:
-            warnings += physics.check(name, task, contents.samples)
     returns, lengths = episode_stats(table[:, layout.reward].ravel(), ends)
     if not known_next.all():
         table = table[known_next]
+    with ThreadPoolExecutor(1) as pool:
+        hashed = pool.submit(table_hash, table)
+        if checks:
+            warnings += identity.warnings(name, task)
+            if identity.genuine is None and contents.samples is not None:
+                warnings += physics.check(name, task, contents.samples)
     return Transitions(
         layout=layout,
         table=table,
         path=name,
         sha256=identity.sha256,
-        table_sha256=table_hash(table),
+        table_sha256=hashed.result(),
         format=_format(name, contents.stored_next),
         returns=returns,
         lengths=lengths,
@@ -141,7 +150,8 @@ def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -
     own_task = _task(file)
     if checks and own_task is not None and own_task != task:
         raise DataError(
-            f"{name} was made with {own_task} but the run asks for {task}: set data.task to {own_task} or give another file."
+            f"{name} was made with {own_task} but the run asks for {task}: set data.task to {own_task} or give another "
+            f"file."
         )
     n, obs_dim, action_dim = _shape(name, file)
     validate.check_dims(name, task, (obs_dim, action_dim), (layout.obs_dim, layout.action_dim))
@@ -175,7 +185,8 @@ def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -
     if not stored_next:
         table[:-1, layout.next_obs] = table[1:, layout.obs]
         table[-1, layout.next_obs] = table[-1, layout.obs]
-    table[:, layout.reward] = file["rewards"][()].reshape(n, 1)
+    with np.errstate(over="ignore"):
+        table[:, layout.reward] = file["rewards"][()].reshape(n, 1)
     table[:, layout.terminal] = terminals[:, None]
     samples = _samples(name, file, task, table, layout, terminals) if checks and stored_next else None
     return _Contents(table, terminals, timeouts, stored_next, own_task, _made_by(file), warnings, samples)
@@ -199,7 +210,8 @@ def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
     for key, shape in shapes.items():
         if shape[0] != n:
             raise DataError(
-                f"{name}: {key} has {shape[0]} rows and observations {n}: the file was cut or put together wrongly; give another."
+                f"{name}: {key} has {shape[0]} rows and observations {n}: the file was cut or put together wrongly; "
+                f"give another."
             )
     if shapes.get("next_observations", (n, obs_dim))[1] != obs_dim:
         raise DataError(
@@ -212,7 +224,8 @@ def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
 
 
 def _episodes(name: str, contents: _Contents, layout: Layout, checks: bool) -> tuple[Bool, Bool]:
-    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Appends to the contents' warnings."""
+    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Adds to the contents'
+    warnings."""
     table = contents.table
     ends = contents.terminals | contents.timeouts
     shifted = contents.stored_next and validate.ends_are_shifted(table, layout, ends)
@@ -220,14 +233,14 @@ def _episodes(name: str, contents: _Contents, layout: Layout, checks: bool) -> t
         joins = validate.find_joins(name, table, layout, ends) if checks else np.zeros_like(ends)
         if joins.any():
             contents.warnings.append(
-                f"{name}: {int(joins.sum())} rows neither end nor time out and are not followed by their next observation "
-                f"(first: row {int(joins.argmax())}); they are taken as unmarked time-outs."
+                f"{name}: {int(joins.sum())} rows neither end nor time out and are not followed by their next "
+                f"observation (first: row {int(joins.argmax())}); they are taken as unmarked time-outs."
             )
         return ends | joins, np.ones_like(ends)
     if shifted and checks:
         contents.warnings.append(
-            f"{name}: next_observations of episodes' last rows are the next episode's first observations, so those rows are "
-            f"dropped."
+            f"{name}: next_observations of episodes' last rows are the next episode's first observations, so those "
+            f"rows are dropped."
         )
     position = np.arange(ends.size)
     starts = np.concatenate(([True], ends[:-1]))

@@ -1,4 +1,4 @@
-"""Which official D4RL v2 file a file is, by size and sha256 (d4rl_v2_checksums.json), and which tasks it may be used with."""
+"""Which official D4RL v2 file a file is, by its sha256 (d4rl_v2_checksums.json), and which tasks it may be used for."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ _FAMILIES = {"halfcheetah": "HalfCheetah", "hopper": "Hopper", "walker2d": "Walk
 
 @dataclass(frozen=True)
 class Identity:
-    """A file's sha256, and the official data set (`hopper_medium-v2`) it is or `alike` resembles in size or name, if any."""
+    """A file's sha256, and which official data set (`hopper_medium-v2`) it is, or is `alike` in size or name."""
 
     sha256: str
     genuine: str | None
     alike: str | None
 
     def warnings(self, name: str, task: str) -> list[str]:
-        """What a person should know before using the file for `task`; DataError for a task whose dynamics are not the file's."""
+        """What a person should know before using the file for `task`; DataError if the task's dynamics are not its
+        own."""
         if self.genuine is None:
             if self.alike is None:
                 return []
@@ -42,7 +43,7 @@ class Identity:
 
 @functools.cache
 def official() -> dict[str, dict[str, Any]]:
-    """Facts by data set name (`hopper_medium-v2`): bytes, sha256, total_rows, terminals and, for most, return statistics."""
+    """Facts by name (`hopper_medium-v2`): bytes, sha256, total_rows, terminals and, for most, return statistics."""
     text = resources.files("moore_engine.data").joinpath("d4rl_v2_checksums.json").read_text(encoding="utf-8")
     return {name.removesuffix(".hdf5"): facts for name, facts in json.loads(text).items()}
 

@@ -1,6 +1,7 @@
-"""Spot check of a file against the simulator: from stored positions and velocities, one step must give the stored next row.
+"""Spot check of a file against the simulator: from stored states and actions, one step must give the stored next row.
 
-It tells task versions apart: Walker2d-v5 has another right foot friction than v4, Hopper-v5 pays no +1 on the falling step.
+It tells task versions apart: Walker2d-v5 has another right foot friction than v4, Hopper-v5 pays no +1 on the last
+step.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ VERSIONS = ("v4", "v5")
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows to replay, in the task's units: qpos (k, nq), qvel (k, nv), obs, next_obs (k, obs_dim), action, reward (k,), terminal (k,)."""
+    """k rows to replay: qpos (k, nq), qvel (k, nv); obs, next_obs (k, obs_dim); action (k, action_dim) in the task's
+    units; reward and terminal (k,)."""
 
     qpos: NDArray[Any]
     qvel: NDArray[Any]
@@ -39,7 +41,11 @@ class Samples:
 
 @dataclass(frozen=True)
 class Fit:
-    """How one task version reproduces the samples: shares of rows in [0, 1] that misfit; reward error (k,) in reward units."""
+    """How one task version reproduces the samples.
+
+    `states` is the share of rows that reach other next observations, `start` of those whose stored state is not that of
+    their observation; `median_error` is relative to a step's change; `reward_error` (k,) is absolute.
+    """
 
     states: float
     median_error: float
@@ -48,7 +54,8 @@ class Fit:
 
 
 def sample_rows(terminals: Bool) -> NDArray[np.int64]:
-    """About 64 row numbers in 8 groups spread over the file (so few compressed chunks are read), and the first terminal after each."""
+    """About 64 row numbers in 8 groups over the file, so that few chunks are read, and the first terminal after
+    each."""
     n = terminals.size
     anchors = np.linspace(0, max(0, n - 1 - STRIDE * ROWS_PER_ANCHOR), ANCHORS).astype(np.int64)
     rows = (anchors[:, None] + STRIDE * np.arange(ROWS_PER_ANCHOR)).ravel()
@@ -79,20 +86,22 @@ def check(name: str, task: str, samples: Samples) -> list[str]:
         if fit is None or fit.states > 0.02:
             continue
         if own.states > 0.02:
-            why = f"the stored next observations are {other}'s and not {task}'s on {own.states:.0%} of {samples.reward.size} rows"
+            why = f"the next observations are {other}'s and not {task}'s on {own.states:.0%} of {len(samples.obs)} rows"
             raise DataError(_other_version(name, other, why + _known_difference(task, other)))
         if not _reward_off(fit, samples.terminal):
             why = f"its rewards on terminal rows are {other}'s and not {task}'s"
             raise DataError(_other_version(name, other, why))
     if own.states > 0.5 and own.median_error > 0.5:
         raise DataError(
-            f"{name} was made with another version of the task or with other parameters: from the stored states {task} reaches "
-            f"other next observations on {own.states:.0%} of {samples.reward.size} rows, so choose the task it was made with."
+            f"{name} was made with another version of the task or with other parameters: from the stored states "
+            f"{task} reaches other next observations on {own.states:.0%} of {len(samples.obs)} rows, so choose the task "
+            f"it was made with."
         )
     if own.states > 0.02:
         return [
             f"{name}: {task} in this MuJoCo differs from the stored next observations on {own.states:.0%} of "
-            f"{samples.reward.size} rows (median {own.median_error:.2g} of a step's change); an older simulator may have made it."
+            f"{len(samples.obs)} rows (median {own.median_error:.2g} of a step's change); an older simulator may have "
+            f"made it."
         ]
     return _reward_warning(name, task, own)
 

@@ -53,8 +53,8 @@ def check_dims(name: str, task: str, found: tuple[int, int], wanted: tuple[int, 
     guess = _TASKS_BY_DIMS.get(found)
     hint = f"these are {guess}'s, so set data.task to that" if guess else "choose the task the file was made with"
     raise DataError(
-        f"{name} has {found[0]} observation and {found[1]} action dimensions but {task} has {wanted[0]} and {wanted[1]}: "
-        f"{hint}, or give another file."
+        f"{name} has {found[0]} observation and {found[1]} action dimensions but {task} has {wanted[0]} and "
+        f"{wanted[1]}: {hint}, or give another file."
     )
 
 
@@ -80,31 +80,40 @@ def as_flags(name: str, key: str, values: NDArray[Any]) -> Bool:
     return values.astype(np.bool_)
 
 
-def check_finite(name: str, table: Float32, layout: Layout) -> None:
-    """No NaN or infinity anywhere in the table, float64 values beyond float32 included."""
-    for start, block in _blocks(table):
-        if np.isfinite(block).all():
+def column_range(table: Float32) -> tuple[Float32, Float32]:
+    """Lowest and highest value of each column, (width,) each; NaN where a column holds one."""
+    low, high = table[0].copy(), table[0].copy()
+    for _, block in _blocks(table):
+        np.minimum(low, block.min(axis=0), out=low)
+        np.maximum(high, block.max(axis=0), out=high)
+    return low, high
+
+
+def check_finite(name: str, table: Float32, layout: Layout, span: tuple[Float32, Float32]) -> None:
+    """No NaN or infinity anywhere in the table, float64 values beyond float32 included; `span` is its column_range."""
+    clean = np.isfinite(span[0]) & np.isfinite(span[1])
+    for key, columns in _keys(layout).items():
+        if clean[columns].all():
             continue
-        for key, columns in _keys(layout).items():
-            rows = ~np.isfinite(table[:, columns]).all(axis=1)
-            if rows.any():
-                row = int(rows.argmax())
-                values = table[row, columns]
-                value = values[~np.isfinite(values)][0]
-                raise DataError(
-                    f"{name}: {key} holds {'NaN' if np.isnan(value) else 'infinity'} first in row {row} "
-                    f"({int(rows.sum())} such rows): remove those rows or give another file."
-                )
-        raise AssertionError(f"a value that is not finite in the block from row {start} belongs to no key")
+        bad = ~np.isfinite(table[:, columns])
+        rows = bad.any(axis=1)
+        row = int(rows.argmax())
+        value = table[row, columns][bad[row]][0]
+        raise DataError(
+            f"{name}: {key} holds {'NaN' if np.isnan(value) else 'infinity'} first in row {row} "
+            f"({int(rows.sum())} such rows): remove those rows or give another file."
+        )
 
 
-def scale_actions(name: str, table: Float32, layout: Layout, low: ArrayLike, high: ArrayLike) -> None:
-    """Actions from the task's units to [-1, 1], in place; bounds are passed by at most 1e-6, which is clipped."""
+def scale_actions(
+    name: str, table: Float32, layout: Layout, span: tuple[Float32, Float32], low: ArrayLike, high: ArrayLike
+) -> None:
+    """Actions from the task's units to [-1, 1], in place; bounds may be passed by 1e-6, which is clipped."""
     low, high = np.asarray(low, np.float32).reshape(-1), np.asarray(high, np.float32).reshape(-1)
-    center, half = (high + low) / 2, (high - low) / 2
+    lowest, highest = span[0][layout.action], span[1][layout.action]
     actions = table[:, layout.action]
-    outside = (actions < low - ACTION_TOLERANCE) | (actions > high + ACTION_TOLERANCE)
-    if outside.any():
+    if (lowest < low - ACTION_TOLERANCE).any() or (highest > high + ACTION_TOLERANCE).any():
+        outside = (actions < low - ACTION_TOLERANCE) | (actions > high + ACTION_TOLERANCE)
         rows = outside.any(axis=1)
         row = int(rows.argmax())
         column = int(outside[row].argmax())
@@ -113,9 +122,12 @@ def scale_actions(name: str, table: Float32, layout: Layout, low: ArrayLike, hig
             f"[{low[column]:g}, {high[column]:g}] ({int(rows.sum())} such rows): "
             f"store actions in the task's units, clipped to its bounds."
         )
-    actions -= center
-    actions /= half
-    np.clip(actions, -1.0, 1.0, out=actions)
+    center, half = (high + low) / 2, (high - low) / 2
+    if center.any() or (half != 1).any():
+        actions -= center
+        actions /= half
+    if (lowest < low).any() or (highest > high).any() or center.any():
+        np.clip(actions, -1.0, 1.0, out=actions)
 
 
 def find_joins(name: str, table: Float32, layout: Layout, ends: Bool) -> Bool:
@@ -128,15 +140,16 @@ def find_joins(name: str, table: Float32, layout: Layout, ends: Bool) -> Bool:
     going_on = max(1, int((~ends[:-1]).sum()))
     if joins.sum() > MAX_JOIN_SHARE * going_on:
         raise DataError(
-            f"{name}: next_observations differ from the next row's observations on {int(joins.sum())} of {going_on} rows that "
-            f"neither end nor time out (first: row {int(joins.argmax())}): the rows are shuffled or misaligned, "
-            f"so store them in the order they were collected."
+            f"{name}: next_observations differ from the next row's observations on {int(joins.sum())} of {going_on} "
+            f"rows that neither end nor time out (first: row {int(joins.argmax())}): the rows are shuffled or "
+            f"misaligned, so store them in the order they were collected."
         )
     return joins
 
 
 def ends_are_shifted(table: Float32, layout: Layout, ends: Bool) -> bool:
-    """Whether next_obs at most episode ends is the next row's obs: made by shifting, it is the next episode's reset state."""
+    """Whether most ending rows' next_obs is the next row's obs: made by shifting, it is the next episode's reset
+    state."""
     inner = np.flatnonzero(ends[:-1])
     if inner.size == 0:
         return False
@@ -153,8 +166,9 @@ def check_termination(
     usable: Bool,
     termination: Termination,
 ) -> list[str]:
-    """The task's termination function against the terminals, on `usable` rows that do not time out; `ends` = (terminals, timeouts).
+    """The task's termination function against the terminals; `ends` are (terminals, timeouts), each (n,).
 
+    Only `usable` rows (n,) that do not time out count: a fall on the last step allowed is stored as a time-out.
     Raises when more than 5 % of rows, or most of the terminal rows, disagree.
     """
     terminals, timeouts = ends
@@ -169,8 +183,8 @@ def check_termination(
         return []
     row = int((missed | unended).argmax())
     text = (
-        f"{name}: terminals disagree with when {task} ends on {wrong} of {total} rows ({share:.2%}): {int(missed.sum())} "
-        f"terminal rows do not end it and {int(unended.sum())} rows that should end it go on "
+        f"{name}: terminals disagree with when {task} ends on {wrong} of {total} rows ({share:.2%}): "
+        f"{int(missed.sum())} terminal rows do not end it and {int(unended.sum())} rows that should end it go on "
         f"(first: row {row}{_height(task, table, layout, row)})"
     )
     if share > TERMINATION_ERROR_SHARE or (stated >= 10 and 2 * missed.sum() > stated):
@@ -181,12 +195,9 @@ def check_termination(
     return [f"{text}."]
 
 
-def constant_columns(name: str, table: Float32, layout: Layout) -> list[str]:
+def constant_columns(name: str, layout: Layout, span: tuple[Float32, Float32]) -> list[str]:
     """A warning for each key with columns that never change: the model learns nothing from them."""
-    low, high = table[0].copy(), table[0].copy()
-    for _, block in _blocks(table):
-        np.minimum(low, block.min(axis=0), out=low)
-        np.maximum(high, block.max(axis=0), out=high)
+    low, high = span
     warnings = []
     for key in ("observations", "actions", "rewards"):
         columns = _keys(layout)[key]
@@ -218,8 +229,13 @@ def _continues(table: Float32, layout: Layout) -> Bool:
     same = np.ones(table.shape[0], np.bool_)
     for start, block in _blocks(table[:-1]):
         following = table[start + 1 : start + 1 + block.shape[0], layout.obs]
-        gap = np.abs(block[:, layout.next_obs] - following)
-        same[start : start + block.shape[0]] = (gap <= ALIGNMENT_TOLERANCE * (1 + np.abs(following))).all(axis=1)
+        same[start : start + block.shape[0]] = (block[:, layout.next_obs] == following).all(axis=1)
+    rows = np.flatnonzero(~same)
+    for start in range(0, rows.size, BLOCK):
+        few = rows[start : start + BLOCK]
+        following = table[few + 1, layout.obs].astype(np.float64)
+        gap = np.abs(table[few, layout.next_obs] - following)
+        same[few] = (gap <= ALIGNMENT_TOLERANCE * (1 + np.abs(following))).all(axis=1)
     return same
 
 

@@ -27,10 +27,11 @@ def write_d4rl(
     task: str | None = None,
     attrs: Mapping[str, str | int | float] | None = None,
 ) -> None:
-    """Writes n rows: observations, next_observations (n, obs_dim), actions (n, action_dim) in the task's units, the rest (n,).
+    """Writes n rows: observations and next_observations (n, obs_dim), actions (n, action_dim) in the task's units.
 
-    Stored as float32 and bool, simulator states `qpos` (n, nq) and `qvel` (n, nv) as float64; `task` and `attrs` become the
-    file's attributes. Equal rows give equal bytes. An existing file is replaced at once. ValueError on unequal lengths.
+    Rewards, terminals and timeouts are (n,). Stored as float32 and bool, simulator states `qpos` (n, nq) and `qvel`
+    (n, nv) as float64; `task` and `attrs` become the file's attributes. Equal rows give equal bytes. An existing file
+    is replaced at once. ValueError on unequal lengths.
     """
     arrays: dict[str, NDArray[np.generic]] = {
         "observations": np.asarray(observations, np.float32),
