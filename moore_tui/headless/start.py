@@ -1,0 +1,165 @@
+"""`run` and `resume`: make a run or take one up again, see that a keeper has it, and follow it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from moore_engine import config as configs
+from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, write_atomic
+from moore_tui.headless import create, find, verbs
+from moore_tui.headless.create import Wish
+from moore_tui.headless.diagnostics import PROGRAM, Failure, say
+from moore_tui.headless.follow import Signals, Terminated, follow
+from moore_tui.headless.output import answer, answer_json
+from moore_tui.launchers.local import LocalLauncher
+from moore_tui.runs import control
+from moore_tui.runs.errors import RunIsLive
+from moore_tui.runs.model import snapshot
+
+
+def run(wish: Wish, runs_dir: str | None, *, detach: bool, as_json: bool) -> int:
+    """Resolve, check, create, launch and, unless `detach`, follow to the end."""
+    runs = find.runs_dir(runs_dir)
+    with Signals() as signals:
+        try:
+            made = _make(wish, runs, signals)
+        except KeyboardInterrupt:
+            say("interrupted before the run began; nothing is left of it")
+            raise
+        except Terminated:
+            raise Failure("terminated before the run began; nothing is left of it", EXIT_STOPPED) from None
+        if detach:
+            return _detached(made, as_json)
+        say(f"run {made.id} in {made.path}; Ctrl-C stops it with a checkpoint, closing the terminal does not")
+        return follow(made, signals, as_json=as_json)
+
+
+def _make(wish: Wish, runs: Path, signals: Signals) -> RunDir:
+    branch = wish.flags.get("from")
+    wish = replace(wish, flags={**wish.flags, "from": _branch(branch, runs)}) if branch else wish
+    resolved = create.resolve(wish)
+    configs.check_launchable(resolved.config)
+    create.check_name(resolved.config.run.name, runs)
+    for warning in resolved.warnings:
+        say(f"warning: {warning}")
+    say("checking data, task and device ...")
+    checked = create.prepare(resolved.config, wish.trust)
+    for warning in checked.get("warnings", []):
+        say(f"warning: {warning}")
+    rows, size = f"{checked.get('rows')} rows of {checked.get('dataset')}", f"up to {checked.get('disk_mb')} MB of disk"
+    say(f"{rows}; the run needs {size}")
+    config = create.parse(checked["config"])
+    signals.armed = True
+    made = create.create(config, runs, stem=Path(str(wish.source)).stem)
+    try:
+        launcher(wish.trust).start(made)
+    except BaseException:
+        shutil.rmtree(made.path, ignore_errors=True)
+        raise
+    return made
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run that goes on shall do differently: KEY=VALUE settings, where its data lies, whose code to trust."""
+
+    sets: Sequence[str] = ()
+    data: str | None = None
+    trust: Sequence[str] = ()
+
+
+def resume(
+    name: str,
+    runs_dir: str | None,
+    changes: Changes,
+    *,
+    detach: bool,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+) -> int:
+    """Let a paused run go on, or launch one that has ended; one that is done needs more online.epochs."""
+    found = find.run(name, runs_dir)
+    shot = snapshot(found)
+    settings = dict(verbs.split(each) for each in changes.sets)
+    if shot.running and (settings or changes.data):
+        raise RunIsLive(
+            f"run {found.id} is {shot.state}; change it with {PROGRAM} set {found.id} KEY=VALUE, or stop it first"
+        )
+    if shot.kept and (shot.state == "paused" or "pause" in shot.pending):
+        return verbs.ask(found, "resume", wait=wait, timeout=timeout, as_json=as_json)
+    _check_settings(found, settings, done=shot.state == "done", epochs=shot.epochs)
+    if shot.state == "done" and not settings:
+        say(f"run {found.id} is done; {PROGRAM} resume {found.id} --set online.epochs=N extends it")
+        if as_json:
+            answer_json({"run": found.id, "path": str(found.path), "state": "done"})
+        return EXIT_DONE
+    if changes.data:
+        _move_data(found, changes.data, changes.trust)
+    with Signals() as signals:
+        signals.armed = True
+        try:
+            what = control.resume(found, launcher(changes.trust), sets=settings)
+        except RunIsLive:
+            raise RunIsLive(f"run {found.id} is running already; {PROGRAM} wait {found.id} waits for its end") from None
+        if what == "adopted":
+            say(f"run {found.id} was running without a keeper; it has one again")
+        if detach or what == "resumed":
+            return _detached(found, as_json)
+        say(f"run {found.id} goes on; Ctrl-C stops it with a checkpoint, closing the terminal does not")
+        return follow(found, signals, as_json=as_json)
+
+
+def launcher(trust: Sequence[str]) -> LocalLauncher:
+    """Starts runs on this host; MOORE_TRAINER names another command than the engine's trainer."""
+    env = dict(os.environ)
+    env.pop("MOORE_TRUST_CODE", None)
+    if trust:
+        env["MOORE_TRUST_CODE"] = ",".join(trust)
+    return LocalLauncher(command=shlex.split(os.environ.get("MOORE_TRAINER", "")), env=env)
+
+
+def _detached(made: RunDir, as_json: bool) -> int:
+    """The run's name on stdout, and how to see it again on stderr."""
+    if as_json:
+        answer_json({"run": made.id, "path": str(made.path), "pid": snapshot(made).pid})
+    else:
+        answer(made.id)
+    say(f"{PROGRAM} status {made.id} shows it, {PROGRAM} stop {made.id} stops it")
+    return EXIT_DONE
+
+
+def _branch(text: str, runs: Path) -> str:
+    """RUN@WHERE with the run's path in the place of its name; RUN alone means RUN@switch."""
+    name, _, where = text.rpartition("@") if "@" in text else (text, "", "switch")
+    return f"{find.run(name, str(runs)).path.resolve()}@{where}"
+
+
+def _check_settings(found: RunDir, settings: Mapping[str, str], *, done: bool, epochs: int | None) -> None:
+    """Refuse a key or value before anything is started; a run that is done can only be made longer."""
+    config = configs.load(found.config)
+    for key, value in settings.items():
+        config = configs.set_value(config, key, value, live=True)
+    if done and settings and not ("online.epochs" in settings and config.online.epochs > (epochs or 0)):
+        raise Failure(
+            f"run {found.id} is done with {epochs} epochs; extend it with --set online.epochs=N, N above {epochs}"
+        )
+
+
+def _move_data(found: RunDir, data: str, trust: Sequence[str]) -> None:
+    """Point a run to where its data set lies now; the content must be the one it was made with."""
+    config = configs.load(found.config)
+    moved = configs.set_value(configs.set_value(config, "data.path", data), "run.from", "")
+    say("checking the data set ...")
+    checked = create.parse(create.prepare(moved, trust)["config"])
+    if checked.data.sha256 != config.data.sha256:
+        raise Failure(
+            f"{data} is not the data set of run {found.id}: its sha256 is {checked.data.sha256[:12]}, "
+            f"the run began with {config.data.sha256[:12]}"
+        )
+    write_atomic(found.config, configs.dumps(configs.set_value(config, "data.path", checked.data.path)))
