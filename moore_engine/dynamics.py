@@ -140,10 +140,6 @@ class Dynamics:
         """Whether a fit is under way (or was when the loaded state was saved) and the next fit() goes on with it."""
         return self._fit is not None or self._saved_fit is not None
 
-    def holdout_mse(self, rows: Tensor, holdout: Strata) -> Tensor:
-        """Per member (networks,): sum over strata of weight times MSE; empty strata leave their weight to the others."""
-        return score(self.ensemble, self.examples, rows, holdout)
-
     def examples(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs [obs, action] and targets [next_obs - obs, reward], raw, of table rows (..., width)."""
         width = self.obs_dim + self.action_dim

@@ -149,20 +149,22 @@ class Fit:
         self.generator.set_state(state["generator"])
 
     def _bootstrap(self) -> None:
-        """Draw (M, n) indices with replacement among the training rows, once a fit."""
+        """Draw (M, n) indices with replacement among the training rows, once a fit; int32, half the memory."""
         assert self.train is not None
         self._drawn_at = self.generator.get_state()
         shape = (self.ensemble.members, len(self.train))
         pick = torch.randint(len(self.train), shape, generator=self.generator, device=self.generator.device)
-        self._drawn = self.train[pick.to(self.train.device)]
+        self._drawn = self.train.int()[pick]
         self._order = torch.empty_like(self._drawn)
 
     def _shuffle(self) -> None:
         """This epoch's order of every member's own bootstrap."""
         self._shuffled_at = self.generator.get_state()
         for drawn, order in zip(self._drawn, self._order, strict=True):
-            permutation = torch.randperm(drawn.shape[0], generator=self.generator, device=self.generator.device)
-            torch.index_select(drawn, 0, permutation.to(drawn.device), out=order)
+            permutation = torch.randperm(
+                len(drawn), generator=self.generator, device=self.generator.device, dtype=torch.int32
+            )
+            torch.index_select(drawn, 0, permutation, out=order)
 
     def _next_index(self) -> Tensor:
         if self.draw is not None:
@@ -171,7 +173,7 @@ class Fit:
         return self._order[:, start : start + self.batch]
 
     def _end_epoch(self, out_of_updates: bool) -> None:
-        scores = score(self.ensemble, self.examples, self.rows, self.holdout)
+        scores = holdout_mse(self.ensemble, self.examples, self.rows, self.holdout)
         for member in self.rule.update(scores.tolist()):
             self.ensemble.copy_member(member, self.ensemble.params, self.snapshot)
         self.epochs += 1
@@ -182,7 +184,7 @@ class Fit:
             self._shuffle()
 
 
-def score(ensemble: Ensemble, examples: Examples, rows: Tensor, holdout: Strata) -> Tensor:
+def holdout_mse(ensemble: Ensemble, examples: Examples, rows: Tensor, holdout: Strata) -> Tensor:
     """Per member (M,) float64: sum over strata of weight * MSE of the means against the raw targets.
 
     Strata that are empty or weigh nothing are left out and the weights of the others scaled to sum 1.

@@ -65,9 +65,7 @@ def rollout(
     return rows, _statistics(rows[:, layout.reward], penalties, penalty_coef, dropped)
 
 
-def step(
-    dynamics: Dynamics, obs: Tensor, action: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def step(dynamics: Dynamics, obs: Tensor, action: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """One model step of (n, obs_dim): next_obs (n, obs_dim), reward (n,) sampled from a random elite a row, u (n,)."""
     mean, std = dynamics.predict(obs, action)
     u = dynamics.uncertainty(mean, std)
@@ -122,7 +120,7 @@ def _statistics(rewards: Tensor, u: Tensor, penalty_coef: float, dropped: int) -
     nan = float("nan")
     if len(u) == 0:
         names = ("mean", "p20", "p80", "reward_raw", "reward_penalised")
-        return {name: nan for name in names} | {"n": 0, "dropped": dropped}
+        return dict.fromkeys(names, nan) | {"n": 0, "dropped": dropped}
     ranked = u.sort().values
     mean, penalised = float(u.double().mean()), float(rewards.double().mean())
     return {

@@ -134,9 +134,7 @@ def test_log_variance_stays_between_its_bounds() -> None:
 
 
 def test_initial_weights_are_truncated_normal_and_biases_zero() -> None:
-    ensemble = Ensemble(
-        16, 2, members=7, hidden=(200, 200), weight_decays=DECAYS, generator=generator(1, "init")
-    )
+    ensemble = Ensemble(16, 2, members=7, hidden=(200, 200), weight_decays=DECAYS, generator=generator(1, "init"))
     for fan_in, weight, bias in zip((16, 200, 200), ensemble.weights, ensemble.biases, strict=True):
         std = 1 / (2 * math.sqrt(fan_in))
         assert weight.abs().max() <= 2 * std
