@@ -91,7 +91,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: list[list[float]]) -> list
     return seen
 
 
-def test_every_member_ends_at_its_own_best_epoch_and_elites_have_the_lowest_mse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_member_ends_at_its_own_best_epoch_and_elites_have_the_lowest_mse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     script = [[4.0, 4.0, 4.0, 4.0], [5.0, 3.0, 2.0, 3.99], [9.0, 2.5, 9.0, 9.0]] + [[9.0] * 4] * 3
     seen = scripted(monkeypatch, script)
     dynamics = make()
@@ -125,9 +127,9 @@ def test_elites_go_by_mse_even_where_the_likelihood_says_otherwise() -> None:
     nll = (mse[:, None] / var[:, 0].double() + var[:, 0].double().log()).mean(1)
     assert mse[0] < mse[1] and nll[0] > nll[1]
     dynamics.ensemble._optimizer.step = lambda: None  # type: ignore[method-assign, assignment]
-    assert dynamics.fit(
-        rows, train=TRAIN, holdout=[(HELD, 1.0)], generator=generator(0, "f"), max_epochs=1
-    )["elites"] == [0]
+    assert dynamics.fit(rows, train=TRAIN, holdout=[(HELD, 1.0)], generator=generator(0, "f"), max_epochs=1)[
+        "elites"
+    ] == [0]
 
 
 def test_holdout_score_is_the_weighted_sum_over_strata() -> None:
