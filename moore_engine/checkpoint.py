@@ -1,7 +1,8 @@
 """Checkpoints: the whole state of a run as safetensors and JSON, written aside, fsynced and renamed into place.
 
 `checkpoints/ckpt-<step>/` holds `state.json` (the nested state with tensors named), one `.safetensors` file a top-level
-part, and `manifest.json` with the sha256 of each. No pickle: loading a stranger's checkpoint executes nothing.
+part, and `manifest.json` with the sha256 of each. No pickle: loading a stranger's checkpoint executes nothing. Torch is
+imported only to save or load: the trainer's signal handlers, and readers of manifests, come before it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from moore_engine.rundir import RunDir, fsync_folder, read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SWITCH = "switch"
 """Name of the checkpoint kept from the moment a run goes online; branches start from it."""
@@ -110,6 +109,8 @@ def load(checkpoint: Checkpoint) -> dict[str, Any]:
             raise CheckpointError(f"{checkpoint.path.name}/{name} cannot be read: {error.strerror}.") from None
         if digest != file["sha256"]:
             raise CheckpointError(f"{checkpoint.path.name}/{name} is damaged: its sha256 is not the manifest's.")
+    from safetensors.torch import load_file
+
     tree = json.loads((checkpoint.path / "state.json").read_bytes())
     parts = {path.stem: load_file(path) for path in checkpoint.path.glob("*.safetensors")}
     return {key: _restore(value, parts.get(key, {})) for key, value in tree.items()}
@@ -134,6 +135,8 @@ def _free_name(run: RunDir, step: int) -> str:
 
 
 def _write(folder: Path, state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    from safetensors.torch import save_file
+
     tree: dict[str, Any] = {}
     for part, value in state.items():
         tensors: dict[str, Tensor] = {}
@@ -150,9 +153,12 @@ def _write(folder: Path, state: dict[str, Any]) -> Iterator[tuple[str, dict[str,
 
 def _extract(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """`value` with each tensor or array replaced by its name; the tensors go into `tensors`."""
+    import numpy as np
+    import torch
+
     if isinstance(value, dict):
         return {key: _extract(item, f"{path}.{key}" if path else str(key), tensors) for key, item in value.items()}
-    if isinstance(value, Tensor):
+    if isinstance(value, torch.Tensor):
         tensors[path or "value"] = value.detach().cpu().contiguous()
         return {"$tensor": path or "value"}
     if isinstance(value, np.ndarray):

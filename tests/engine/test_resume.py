@@ -1,0 +1,146 @@
+"""Exact resume: a run killed at any instant and started again ends bit for bit as the uninterrupted one."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+from moore_engine import checkpoint, control
+from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, read_json
+from tests.engine import trainer_runs as runs
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return runs.write_data(tmp_path_factory.mktemp("data") / "pendulum.hdf5")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> RunDir:
+    """The uninterrupted run."""
+    run = runs.make_run(tmp_path_factory.mktemp("runs") / "whole", data)
+    assert runs.finish(run) == EXIT_DONE, runs.log(run)
+    return run
+
+
+def kill(run: RunDir, when: Callable[[], object], what: str) -> None:
+    """Start the trainer and SIGKILL it at the first moment that `when` holds."""
+    trainer = runs.start(run)
+    runs.until(lambda: when() or trainer.poll() is not None, what)
+    assert trainer.poll() is None, f"the run ended before {what}: {runs.log(run)}"
+    trainer.kill()
+    trainer.wait()
+
+
+def assert_same(run: RunDir, whole: RunDir) -> None:
+    assert runs.finish(run) == EXIT_DONE, runs.log(run)
+    assert runs.hashes(run) == runs.hashes(whole)
+    assert runs.facts(run) == runs.facts(whole)
+
+
+def test_a_run_killed_offline_online_and_while_saving_ends_as_the_uninterrupted_one(
+    tmp_path: Path, data: Path, whole: RunDir
+) -> None:
+    run = runs.make_run(tmp_path / "killed", data)
+    kill(run, lambda: runs.count(run, "eval") >= 2, "the second offline evaluation")
+    kill(run, lambda: any(run.checkpoints.glob("tmp-*")), "a checkpoint being written")
+    kill(run, lambda: runs.count(run, "rue") >= 1, "the second online epoch")
+    assert_same(run, whole)
+    assert read_json(run.state)["attempt"] == 4  # type: ignore[index]
+
+
+def test_a_run_checkpointed_in_mid_fit_then_killed_goes_on_inside_that_fit(
+    tmp_path: Path, data: Path, whole: RunDir
+) -> None:
+    run = runs.make_run(tmp_path / "fit", data)
+    trainer = runs.start(run)
+    runs.until(lambda: (read_json(run.state) or {}).get("status") == "training", "training")
+    request = control.post(run, "checkpoint")
+    runs.until(lambda: control.acknowledgement(run, request.id), "the acknowledgement")
+    trainer.kill()
+    trainer.wait()
+    saved = checkpoint.load(checkpoint.find(run))
+    assert saved["counters"]["open"] == "fit"
+    assert 0 < saved["dynamics"]["fit"]["updates"]
+    assert_same(run, whole)
+
+
+def test_a_stopped_run_exits_75_and_goes_on_to_the_same_end(tmp_path: Path, data: Path, whole: RunDir) -> None:
+    run = runs.make_run(tmp_path / "stopped", data)
+    for number, evaluations in ((signal.SIGTERM, 1), (signal.SIGINT, 7), (signal.SIGUSR2, 8)):
+        trainer = runs.start(run)
+        runs.until(lambda n=evaluations: runs.count(run, "eval") >= n, f"evaluation {evaluations}")  # type: ignore[misc]
+        trainer.send_signal(number)
+        assert trainer.wait(60) == EXIT_STOPPED, runs.log(run)
+    assert_same(run, whole)
+
+
+def test_a_live_setting_is_replayed_where_it_took_hold(tmp_path: Path, data: Path) -> None:
+    """The run that was never killed and the one killed after the setting, before any later checkpoint, agree."""
+    ends = []
+    for name in ("calm", "killed"):
+        run = runs.make_run(tmp_path / name, data, "checkpoint.every_epochs=100")
+        trainer = runs.start(run)
+        if name == "calm":
+            runs.until(lambda r=run: runs.count(r, "eval") >= 2, "the second evaluation")  # type: ignore[misc]
+            request = control.post(run, "set", key="offline.penalty_coef", value="0.125")
+            runs.until(lambda r=run, i=request.id: control.acknowledgement(r, i), "the acknowledgement")  # type: ignore[misc]
+            granted = control.acknowledgement(run, request.id)
+        else:
+            assert granted is not None
+            control.acknowledge(run, control.Request("01", "set", granted["args"]), True, phase=granted["phase"])
+            trainer.kill()
+            trainer.wait()
+            trainer = runs.start(run)
+        assert trainer.wait(120) == EXIT_DONE, runs.log(run)
+        ends.append((runs.hashes(run), runs.facts(run)))
+    assert ends[0] == ends[1]
+    assert any(f["k"] == "unc" and f["reward_raw"] != f["reward_penalised"] for f in ends[0][1])
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_and_the_end_is_the_same(
+    tmp_path: Path, data: Path, whole: RunDir
+) -> None:
+    run = runs.make_run(tmp_path / "damaged", data)
+    kill(run, lambda: len(checkpoint.listing(run)) >= 2, "two checkpoints")
+    newest = checkpoint.listing(run)[-1].path / "sac.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    assert_same(run, whole)
+    assert any("damaged" in event["what"] for event in _all(run, "warn"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_twenty_kills_at_random_instants_end_as_the_uninterrupted_run(
+    tmp_path: Path, data: Path, whole: RunDir
+) -> None:
+    run, rng = runs.make_run(tmp_path / "twenty", data), random.Random(0)
+    began = time.monotonic()
+    for _ in range(20):
+        trainer = runs.start(run)
+        runs.until(lambda: (read_json(run.state) or {}).get("status") != "starting", "an attempt")
+        try:
+            trainer.wait(rng.uniform(1.5, 6.0))
+            break
+        except subprocess.TimeoutExpired:
+            trainer.send_signal(signal.SIGKILL)
+            trainer.wait()
+    assert time.monotonic() - began < 1000
+    assert_same(run, whole)
+
+
+def _all(run: RunDir, kind: str) -> list[dict]:  # type: ignore[type-arg]
+    from moore_engine import events
+
+    return [event for event in events.read(run.events) if event["k"] == kind]
+
+
