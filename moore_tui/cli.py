@@ -1,316 +1,56 @@
-"""`moore-console`: every command's name, options and help; what each does lives in moore_tui/headless.
+"""`moore-console`: reads the command line, runs one command, and turns errors into one sentence and an exit code.
 
-Nothing heavy is imported here: reading and steering commands answer without torch, numpy, rich or textual.
+Nothing heavy is imported here: looking and steering answer without torch, numpy, textual, rich or typer.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any, NoReturn
-
-import typer
+from collections.abc import Sequence
+from typing import NoReturn
 
 from moore_engine.rundir import EXIT_CTRL_C, EXIT_DONE
-from moore_tui.headless import diagnostics
-from moore_tui.headless import options as o
+from moore_tui.headless import diagnostics, quick
 
-app = typer.Typer(
-    name=diagnostics.PROGRAM,
-    help="Train offline, fine-tune online, watch and steer the runs. Alone, it opens the console.",
-    epilog="Exit codes: 0 done, 1 run failed, 2 usage, 3 no such run, 4 already running, 5 lost contact, "
-    "75 stopped and resumable, 130 Ctrl-C.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-config_app = typer.Typer(help="What a run would be made of: values, keys, presets.", rich_markup_mode=None)
-app.add_typer(config_app, name="config")
 
-
-@app.command()
-def run(
-    source: o.Source,
-    data: o.Data = None,
-    name: o.Name = None,
-    runs_dir: o.RunsDir = None,
-    seed: o.Seed = None,
-    sets: o.Sets = None,
-    profile: o.Profile = None,
-    from_: o.From = None,
-    trust_code: o.Trust = None,
-    detach: o.Detach = False,
-    as_json: o.Json = False,
-) -> int:
-    """Start a run and follow it to its end.
-
-    Ctrl-C stops it with a checkpoint (again within 5 s kills it); closing the terminal leaves it running.
-    """
-    from moore_tui.headless import start
-    from moore_tui.headless.create import Wish
-
-    flags = {"data": data, "name": name, "seed": seed, "from": from_}
-    wish = Wish(source, sets or (), flags, profile, trust_code or ())
-    return start.run(wish, runs_dir, detach=detach, as_json=as_json)
-
-
-@app.command()
-def resume(
-    run: o.RunName,
-    sets: o.Sets = None,
-    data: o.MovedData = None,
-    runs_dir: o.RunsDir = None,
-    trust_code: o.Trust = None,
-    detach: o.Detach = False,
-    wait: o.Wait = False,
-    timeout: o.Timeout = None,
-    as_json: o.Json = False,
-) -> int:
-    """Go on with a run that is paused or has ended.
-
-    A stopped or crashed run starts from its last checkpoint and is followed as by `run`. A finished one needs more
-    epochs: --set online.epochs=200.
-    """
-    from moore_tui.headless import start
-
-    changes = start.Changes(sets or (), data, trust_code or ())
-    return start.resume(run, runs_dir, changes, detach=detach, wait=wait, timeout=timeout, as_json=as_json)
-
-
-@app.command()
-def pause(
-    run: o.RunName, wait: o.Wait = False, timeout: o.Timeout = None, runs_dir: o.RunsDir = None, as_json: o.Json = False
-) -> int:
-    """Ask a run to hold where it is, in memory."""
-    from moore_tui.headless import verbs
-
-    return verbs.request(run, runs_dir, "pause", wait=wait, timeout=timeout, as_json=as_json)
-
-
-@app.command()
-def checkpoint(
-    run: o.RunName, wait: o.Wait = False, timeout: o.Timeout = None, runs_dir: o.RunsDir = None, as_json: o.Json = False
-) -> int:
-    """Ask a run to save a checkpoint now."""
-    from moore_tui.headless import verbs
-
-    return verbs.request(run, runs_dir, "checkpoint", wait=wait, timeout=timeout, as_json=as_json)
-
-
-@app.command()
-def stop(
-    run: o.RunName, wait: o.Wait = False, timeout: o.Timeout = None, runs_dir: o.RunsDir = None, as_json: o.Json = False
-) -> int:
-    """Ask a run to save a checkpoint and end."""
-    from moore_tui.headless import verbs
-
-    return verbs.request(run, runs_dir, "stop", wait=wait, timeout=timeout, as_json=as_json)
-
-
-@app.command()
-def kill(run: o.RunName, runs_dir: o.RunsDir = None, as_json: o.Json = False) -> int:
-    """Kill a run at once, without a checkpoint.
-
-    `resume` goes on from the last checkpoint there is.
-    """
-    from moore_tui.headless import verbs
-
-    return verbs.kill(run, runs_dir, as_json=as_json)
-
-
-@app.command("set")
-def set_(
-    run: o.RunName,
-    setting: o.Setting,
-    wait: o.Wait = False,
-    timeout: o.Timeout = None,
-    runs_dir: o.RunsDir = None,
-    as_json: o.Json = False,
-) -> int:
-    """Change a key of a run while it goes on.
-
-    `config keys` marks the keys that can be.
-    """
-    from moore_tui.headless import verbs
-
-    return verbs.change(run, runs_dir, setting, wait=wait, timeout=timeout, as_json=as_json)
-
-
-@app.command("wait")
-def wait_(run: o.RunName, timeout: o.Patience = None, runs_dir: o.RunsDir = None, as_json: o.Json = False) -> int:
-    """Wait for a run's end; exit with its code.
-
-    At the time-out the exit code is 4, for it is still running.
-    """
-    from moore_tui.headless import verbs
-
-    return verbs.wait(run, runs_dir, timeout=timeout, as_json=as_json)
-
-
-@app.command()
-def status(run: o.OneOrAll = None, runs_dir: o.RunsDir = None, as_json: o.Json = False) -> int:
-    """Where a run is, how well it does, what ails it."""
-    from moore_tui.headless import show
-
-    return show.listing(runs_dir, as_json=as_json) if run is None else show.status(run, runs_dir, as_json=as_json)
-
-
-@app.command("list")
-def list_(state: o.States = None, runs_dir: o.RunsDir = None, as_json: o.Json = False) -> int:
-    """All runs, one a line."""
-    from moore_tui.headless import show
-
-    return show.listing(runs_dir, states=state or (), as_json=as_json)
-
-
-@app.command()
-def logs(
-    run: o.RunName,
-    follow: o.Follow = False,
-    lines: o.Lines = 100,
-    attempt: o.Attempt = None,
-    runs_dir: o.RunsDir = None,
-    as_json: o.Json = False,
-) -> int:
-    """What a run's trainer printed."""
-    from moore_tui.headless import records
-
-    return records.logs(run, runs_dir, follow=follow, lines=lines, attempt=attempt, as_json=as_json)
-
-
-@app.command()
-def events(
-    run: o.RunName,
-    follow: o.Follow = False,
-    kind: o.Kinds = None,
-    runs_dir: o.RunsDir = None,
-    as_json: o.Json = False,
-) -> int:
-    """A run's facts as JSON lines (with or without --json).
-
-    What a dead attempt did past the checkpoint that the next one began from is left out.
-    """
-    from moore_tui.headless import records
-
-    return records.events(run, runs_dir, follow=follow, kinds=kind or ())
-
-
-@app.command("eval")
-def eval_(
-    run: o.RunName,
-    checkpoint: o.Which = "latest",
-    episodes: o.Episodes = None,
-    seed: o.EpisodeSeed = None,
-    video: o.Video = None,
-    runs_dir: o.RunsDir = None,
-    as_json: o.Json = False,
-) -> NoReturn:
-    """Evaluate a saved policy in its environment."""
-    from moore_tui.headless import find, tools
-
-    folder = str(find.run(run, runs_dir).path)
-    tools.become("eval", folder, checkpoint=checkpoint, episodes=episodes, seed=seed, video=video, json=as_json)
-
-
-@app.command()
-def export(
-    run: o.RunName,
-    checkpoint: o.Which = "latest",
-    output: o.Output = None,
-    runs_dir: o.RunsDir = None,
-    as_json: o.Json = False,
-) -> NoReturn:
-    """Write a saved policy for other programs."""
-    from moore_tui.headless import find, tools
-
-    tools.become("export", str(find.run(run, runs_dir).path), checkpoint=checkpoint, output=output, json=as_json)
-
-
-@config_app.command("show")
-def config_show(
-    source: o.Source, data: o.Data = None, sets: o.Sets = None, profile: o.Profile = None, as_json: o.Json = False
-) -> int:
-    """Every key of a run to be, its value, its source."""
-    from moore_tui.headless import settings
-    from moore_tui.headless.create import Wish
-
-    return settings.show(Wish(source, sets or (), {"data": data}, profile), as_json)
-
-
-@config_app.command("keys")
-def config_keys(as_json: o.Json = False) -> int:
-    """Every key there is, and which can be set live."""
-    from moore_tui.headless import settings
-
-    return settings.list_keys(as_json)
-
-
-@config_app.command("presets")
-def config_presets(as_json: o.Json = False) -> int:
-    """Every preset, with where its numbers come from."""
-    from moore_tui.headless import settings
-
-    return settings.list_presets(as_json)
-
-
-@app.command()
-def doctor(as_json: o.Json = False) -> NoReturn:
-    """Check this machine: libraries, CPU, threads, GPU."""
-    from moore_tui.headless import tools
-
-    tools.become("doctor", json=as_json)
-
-
-@app.command()
-def bench(quick: o.Quick = False, as_json: o.Json = False) -> NoReturn:
-    """Measure this machine's speed in each phase."""
-    from moore_tui.headless import tools
-
-    tools.become("bench", quick=quick, json=as_json)
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also MOORE_DEBUG=1).")] = False,
-) -> int:
-    if debug:
-        os.environ["MOORE_DEBUG"] = "1"
-    if version:
-        from moore_tui.headless import show
-
-        show.version()
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        from moore_tui.headless import show
-
-        raise typer.Exit(show.console())
-    return EXIT_DONE
-
-
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code; errors are one sentence on stderr, tracebacks only with --debug."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code; tracebacks are shown only with --debug or MOORE_DEBUG=1."""
     sys.exit(call(sys.argv[1:] if arguments is None else arguments))
 
 
-def call(arguments: list[str]) -> int:
-    """Exit code of a command line."""
+def call(arguments: Sequence[str]) -> int:
+    """Exit code of a command line, without the name of the program."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code: Any = app(arguments, prog_name=diagnostics.PROGRAM, standalone_mode=False)
-        return code if isinstance(code, int) else EXIT_DONE
+        found = quick.read(arguments)
+        if found is not None:
+            command, values = found
+            return command(**values)
+        return full(arguments)
+    except KeyboardInterrupt:
+        return EXIT_CTRL_C
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
-    except (KeyboardInterrupt, typer.Abort):
-        return EXIT_CTRL_C
-    except typer.TyperException as error:
-        return diagnostics.usage(error)
     except Exception as error:
         if diagnostics.debugging():
             raise
         return diagnostics.complain(error)
+
+
+def full(arguments: Sequence[str]) -> int:
+    """Any command line, read by Typer."""
+    import typer
+
+    from moore_tui.headless.commands import app
+
+    try:
+        code = app(list(arguments), prog_name=diagnostics.PROGRAM, standalone_mode=False)
+    except typer.Abort:
+        return EXIT_CTRL_C
+    except typer.TyperException as error:
+        return diagnostics.usage(error)
+    return code if isinstance(code, int) else EXIT_DONE

@@ -104,7 +104,7 @@ def listing(runs_dir: str | None, *, states: Sequence[str] = (), as_json: bool) 
         if state not in STATES:
             close = nearest(state, STATES)
             raise Failure(
-                f"there is no state {state!r}; {f'did you mean {close}' if close else 'known: ' + ', '.join(STATES)}"
+                f"there is no state {state!r}; {f'did you mean {close}?' if close else 'known: ' + ', '.join(STATES)}"
             )
     shots = [shot for shot in find.snapshots(runs_dir) if not states or shot.state in states]
     if as_json:
@@ -137,7 +137,7 @@ def row(shot: Snapshot) -> tuple[str, ...]:
     )
 
 
-def version() -> None:
+def version() -> int:
     """`moore-console 0.1.0`."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -145,6 +145,7 @@ def version() -> None:
         answer(f"{PROGRAM} {version(PROGRAM)}")
     except PackageNotFoundError:
         answer(f"{PROGRAM} (not installed)")
+    return EXIT_DONE
 
 
 def console(runs_dir: str | None = None) -> int:
