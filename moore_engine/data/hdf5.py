@@ -141,5 +141,6 @@ def _nearest(path: Path) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    lines = str(said).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).strip().rstrip(".")

@@ -22,6 +22,9 @@ ROWS_PER_ANCHOR = 8
 STRIDE = 50
 # Relative to the step's own change; the same simulator reproduces float32 rows to about 1e-6.
 MISFIT = 1e-2
+# A version fits when at most this share of rows misfits.
+FITS = 0.02
+REWARD_TOLERANCE = 0.05
 VERSIONS = ("v4", "v5")
 
 
@@ -79,29 +82,28 @@ def check(name: str, task: str, samples: Samples) -> list[str]:
         return [f"{name}: infos/qpos and infos/qvel do not have {task}'s dimensions, so its physics was not checked."]
     if own.start > 0.5:
         return [f"{name}: infos/qpos and infos/qvel are not those of the observations, so its physics was not checked."]
-    if own.states <= 0.02 and not _reward_off(own, samples.terminal):
+    if own.states <= FITS and not _reward_off(own, samples.terminal):
         return _reward_warning(name, task, own)
     for other in _other_versions(task):
         fit = replay(other, samples)
-        if fit is None or fit.states > 0.02:
+        if fit is None or fit.states > FITS:
             continue
-        if own.states > 0.02:
+        if own.states > FITS:
             why = f"the next observations are {other}'s and not {task}'s on {own.states:.0%} of {len(samples.obs)} rows"
-            raise DataError(_other_version(name, other, why + _known_difference(task, other)))
+            raise DataError(_made_with(name, other, why + _known_difference(task, other)))
         if not _reward_off(fit, samples.terminal):
             why = f"its rewards on terminal rows are {other}'s and not {task}'s"
-            raise DataError(_other_version(name, other, why))
+            raise DataError(_made_with(name, other, why))
+    share = f"{own.states:.0%} of {len(samples.obs)} rows"
     if own.states > 0.5 and own.median_error > 0.5:
         raise DataError(
-            f"{name} was made with another version of the task or with other parameters: from the stored states "
-            f"{task} reaches other next observations on {own.states:.0%} of {len(samples.obs)} rows, so choose the task "
-            f"it was made with."
+            f"{name} was made with another version of the task or with other parameters: from the stored states {task} "
+            f"reaches other next observations on {share}, so choose the task it was made with."
         )
-    if own.states > 0.02:
+    if own.states > FITS:
         return [
-            f"{name}: {task} in this MuJoCo differs from the stored next observations on {own.states:.0%} of "
-            f"{len(samples.obs)} rows (median {own.median_error:.2g} of a step's change); an older simulator may have "
-            f"made it."
+            f"{name}: {task} in this MuJoCo differs from the stored next observations on {share} (median "
+            f"{own.median_error:.2g} of a step's change); an older simulator may have made it."
         ]
     return _reward_warning(name, task, own)
 
@@ -141,17 +143,19 @@ def _reward_off(fit: Fit, terminal: Bool) -> bool:
     """Whether most terminal rows' rewards are off by about a healthy reward and the others' are not."""
     if not terminal.any() or terminal.all():
         return False
-    return bool(np.median(fit.reward_error[terminal]) > 0.5 and np.median(fit.reward_error[~terminal]) <= 0.05)
+    return bool(
+        np.median(fit.reward_error[terminal]) > 0.5 and np.median(fit.reward_error[~terminal]) <= REWARD_TOLERANCE
+    )
 
 
 def _reward_warning(name: str, task: str, fit: Fit) -> list[str]:
     off = float(np.median(fit.reward_error))
-    if off <= 0.05:
+    if off <= REWARD_TOLERANCE:
         return []
     return [f"{name}: rewards differ from {task}'s by {off:.2g} in the median, so returns are not on the task's scale."]
 
 
-def _other_version(name: str, other: str, why: str) -> str:
+def _made_with(name: str, other: str, why: str) -> str:
     return f"{name} was made with another version of the task: {why}, so set data.task to {other} or give another file."
 
 
