@@ -21,7 +21,8 @@ def detach() -> Callable[[int, str], int]:
         with open(heard, "rb") as pipe:
             code, _, sentence = (pipe.read().decode() or "1 it died while starting").partition(" ")
         if sentence:
-            print(f"keeper: {sentence}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"keeper: {sentence}\n")
+            sys.stderr.flush()
         os._exit(int(code))
     os.close(heard)
     os.setsid()

@@ -11,12 +11,15 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from moore_engine import rundir
 from moore_engine.rundir import RunDir, read_json, write_json
 from moore_tui import daemon
-from moore_tui.runs import hold, identity, tail
+from moore_tui.attempt import Attempt
+from moore_tui.runs import hold, identity
 
 FINAL_EXITS = (
     rundir.EXIT_DONE,
@@ -58,12 +61,10 @@ class Keeper:
     def __init__(self, run: RunDir, policy: Policy, command: list[str]) -> None:
         self.run, self.policy, self.command = run, policy, command
         self._leave = False
-        self._child = False
-        self._pidfd: int | None = None
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)
-        signal.set_wakeup_fd(wake)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGUSR1, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,8 +81,8 @@ class Keeper:
             raise Refusal(rundir.EXIT_RUNNING, f"run {self.run.id} has a keeper already") from None
         except OSError as error:
             raise Refusal(rundir.EXIT_USAGE, f"cannot write in {self.run.path}: {error.strerror}") from None
-        before = read_json(self.run.keeper) or {}
-        self._attempts: list[dict[str, Any]] = [one for one in before.get("attempts") or [] if isinstance(one, dict)]
+        before = (read_json(self.run.keeper) or {}).get("attempts")
+        self._attempts = [one for one in before if isinstance(one, dict)] if isinstance(before, list) else []
         self._facts: dict[str, Any] = {
             "v": 1,
             "identity": rundir.this_process(),
@@ -98,9 +99,8 @@ class Keeper:
         state = read_json(self.run.state) or {}
         last = self._attempts[-1] if self._attempts else {}
         for who in (last.get("identity"), state.get("identity")):
-            self._pidfd = identity.open_pidfd(who)
-            if self._pidfd is not None:
-                return self._adopt(who, last)
+            if isinstance(who, dict) and (attempt := Attempt.adopt(self._next(), last, who)):
+                return self._enter(attempt)
         if last and not last.get("ended"):
             last.update(ended=round(time.time(), 3), unseen=True)
         if _elsewhere(self.run, state):
@@ -118,80 +118,43 @@ class Keeper:
         while True:
             if not self._wait():
                 return self._end("left", "the keeper was told to leave")
-            attempt = self._record()
-            status, why = self._verdict(attempt)
+            status, why = self._verdict(self._attempt.end(self.run))
             if status != "restarting":
                 return self._end(status, why)
-            if (why := self._back_off()) is not None:
-                return self._end("left" if self._leave else "finished", why)
+            if stopped := self._back_off():
+                return self._end("left" if self._leave else "finished", stopped)
             try:
                 self._start()
             except OSError as error:
                 return self._end("given up", f"the trainer cannot be started: {error}")
 
     def _start(self) -> None:
-        """Start the trainer in a session of its own with file stdio."""
-        number = max((int(one.get("n") or 0) for one in self._attempts), default=0) + 1
-        self.run.make()
-        log = str(self.run.log / f"attempt-{number}.log")
-        pid = os.posix_spawnp(
-            self.command[0],
-            [*self.command, str(self.run.path)],
-            {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-            setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
-        )
-        self._child, self._pidfd = True, os.pidfd_open(pid)
-        now = round(time.time(), 3)
-        self._attempts.append({"n": number, "identity": identity.identify(pid), "started": now, "ended": None})
-        self._write(status="running", next_start=None)
-        _say(f"attempt {number}: pid {pid}")
+        self._enter(Attempt.start(self.run, self._next(), self.command))
 
-    def _adopt(self, who: dict[str, Any], last: dict[str, Any]) -> None:
-        self._child = False
-        if last.get("ended") or not identity.same(who, last.get("identity")):
-            number = int(last.get("n") or 0) + 1
-            self._attempts.append({"n": number, "identity": dict(who), "started": None, "ended": None})
-        self._attempts[-1]["adopted"] = True
-        self._write(status="running")
-        _say(f"adopted the trainer, pid {who['pid']}")
+    def _enter(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        facts = attempt.facts
+        if not self._attempts or self._attempts[-1] is not facts:
+            self._attempts.append(facts)
+        self._write(status="running", next_start=None)
+        _say(f"attempt {facts['n']}: {'adopted' if facts.get('adopted') else 'started'} pid {facts['identity']['pid']}")
+
+    def _next(self) -> int:
+        """Number of the next attempt, counted over all keepers of the run."""
+        numbers = [one.get("n") for one in self._attempts]
+        return max((n for n in numbers if isinstance(n, int)), default=0) + 1
 
     def _wait(self) -> bool:
         """True when the trainer has ended, False when the keeper is told to leave it."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
-        if self._pidfd is not None:
-            poll.register(self._pidfd, select.POLLIN)
+        poll.register(self._attempt.pidfd, select.POLLIN)
         while not self._leave:
             ready = [fd for fd, _ in poll.poll()]
             self._drain()
-            if self._pidfd in ready:
+            if self._attempt.pidfd in ready:
                 return True
         return False
-
-    def _record(self) -> dict[str, Any]:
-        """Write down how the attempt ended, and where in the run."""
-        attempt = self._attempts[-1]
-        state = read_json(self.run.state) or {}
-        code = number = rss = cpu = None
-        if self._child:
-            _, status, usage = os.wait4(attempt["identity"]["pid"], 0)
-            code, number = (None, os.WTERMSIG(status)) if os.WIFSIGNALED(status) else (os.WEXITSTATUS(status), None)
-            rss, cpu = round(usage.ru_maxrss / 1024, 1), round(usage.ru_utime + usage.ru_stime, 2)
-        elif identity.same(state.get("identity"), attempt["identity"]) and isinstance(state.get("exit"), int):
-            code = state["exit"]
-        os.close(self._pidfd)  # type: ignore[arg-type]
-        self._pidfd = None
-        attempt.update(ended=round(time.time(), 3), exit=code, signal=number, max_rss_mb=rss, cpu_s=cpu)
-        attempt["at"] = _position(self.run, state)
-        attempt["killed"] = code is None and hold.reason(self.run) == "killed"
-        return attempt
 
     def _verdict(self, attempt: dict[str, Any]) -> tuple[str, str]:
         """(new status, why): "restarting" with the next start set, "finished" or "given up"."""
@@ -241,11 +204,9 @@ class Keeper:
             _say(f"cannot write {self.run.keeper}: {error}")
 
     def _drain(self) -> None:
-        try:
+        with suppress(BlockingIOError):
             while os.read(self._wake, 512):
                 pass
-        except BlockingIOError:
-            pass
 
     def _on_leave(self, *_: Any) -> None:
         self._leave = True
@@ -256,7 +217,7 @@ def main(argv: list[str]) -> int:
         path, detach, policy, command = _arguments(argv)
     except (ValueError, IndexError):
         return _refuse(rundir.EXIT_USAGE, USAGE)
-    run = RunDir(os.path.abspath(path))
+    run = RunDir(Path(path).absolute())
     tell = daemon.detach() if detach else _refuse
     try:
         keeper = Keeper(run, policy, command)
@@ -282,8 +243,10 @@ def _arguments(argv: list[str]) -> tuple[str, bool, Policy, list[str]]:
             detach = True
         elif word == "--max-restarts":
             policy = policy._replace(max_restarts=int(words.pop(0)))
-        elif word in ("--backoff", "--backoff-cap"):
-            policy = policy._replace(**{word[2:].replace("-", "_") + "_s": float(words.pop(0))})
+        elif word == "--backoff":
+            policy = policy._replace(backoff_s=float(words.pop(0)))
+        elif word == "--backoff-cap":
+            policy = policy._replace(backoff_cap_s=float(words.pop(0)))
         elif path or word.startswith("-"):
             raise ValueError(word)
         else:
@@ -306,26 +269,18 @@ def _elsewhere(run: RunDir, state: dict[str, Any]) -> bool:
     return beat is not None and time.time() - beat[2] < beat[1] + 60
 
 
-def _position(run: RunDir, state: dict[str, Any]) -> dict[str, Any]:
-    """The newest position that the trainer wrote anywhere."""
-    newest = next(tail.recent(run.events), {})
-    at = newest if (newest.get("t") or 0) >= (state.get("t") or 0) else state
-    return {name: at.get(name) for name in ("stage", "epoch", "update", "env_step")}
-
-
 def _step(at: Any) -> tuple[Any, Any]:
     return (at.get("update"), at.get("env_step")) if isinstance(at, dict) else (None, None)
 
 
 def _say(text: str) -> None:
-    try:
-        print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
-    except OSError:
-        pass
+    with suppress(OSError):
+        sys.stdout.write(time.strftime("%Y-%m-%d %H:%M:%S ") + text + "\n")
+        sys.stdout.flush()
 
 
 def _refuse(code: int, sentence: str) -> int:
-    print(f"keeper: {sentence}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"keeper: {sentence}\n")
     return code
 
 

@@ -64,7 +64,7 @@ def kill(run: RunDir, *, timeout: float = 10.0) -> bool:
         raise LostContact(f"run {run.id} is on {verdict.host}; a process can be killed only from its own host")
     if verdict.state not in status.RUNNING and not verdict.kept:
         return False
-    hold.put(run, "killed")
+    hold.put(run, hold.KILLED)
     deadline, pause = time.monotonic() + timeout, 0.005
     while True:
         state, keeper = _files(run)
@@ -164,7 +164,7 @@ def _go_on(run: RunDir, verdict: status.Verdict, launcher: Launcher, timeout: fl
 
 def _stop_waiting(run: RunDir, timeout: float) -> Answer:
     """End a keeper that waits to start the next attempt."""
-    hold.put(run, "stopped")
+    hold.put(run, hold.STOPPED)
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         state, keeper = _files(run)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from moore_engine.rundir import RunDir, write_atomic
 
+KILLED, STOPPED = "killed", "stopped"
+
 
 def put(run: RunDir, why: str) -> None:
-    """Set the mark; `why` is one word for the record: killed, stopped."""
+    """Set the mark; `why` is KILLED or STOPPED, for the record."""
     run.control.mkdir(exist_ok=True)
     write_atomic(run.control / "hold", why + "\n")
 

@@ -83,11 +83,12 @@ class RunModel:
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
+        self._id = run.path.name or run.id
         self._plan = Cached(run.config, plan.read)
         self._state = Cached(run.state, read_json)
         self._keeper = Cached(run.keeper, read_json)
         self._marks = Cached(run.events, Marks.read)
-        self._acks = Cached(run.control, lambda _: control.acknowledged(run, "set"))
+        self._requests = Cached(run.control, lambda _: Requests.read(run))
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """The run as it is now."""
@@ -95,9 +96,9 @@ class RunModel:
         planned = self._plan() or plan.Plan()
         marks = self._marks() or Marks()
         state, keeper = self._state() or {}, self._keeper() or {}
-        pending = tuple(request.verb for request in control.pending(self.run))
-        verdict = status.judge(self.run, state, keeper, pending, now)
-        planned = planned.extended(self._acks() or [])
+        requests = self._requests() or Requests()
+        verdict = status.judge(self.run, state, keeper, requests.pending, now)
+        planned = planned.extended(requests.granted_sets)
         at = marks.position if _number(marks.position.get("t")) >= _number(state.get("t")) else state
         stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
         update, env_step = _int(at.get("update")), _int(at.get("env_step"))
@@ -105,7 +106,7 @@ class RunModel:
         perf = marks.perf if verdict.state == "live" else {}
         eta = _float(perf.get("eta_s"))
         return Snapshot(
-            id=self.run.id,
+            id=self._id,
             path=self.run.path,
             state=verdict.state,
             detail=verdict.detail,
@@ -137,7 +138,7 @@ class RunModel:
             exit=verdict.exit,
             signal=verdict.signal,
             error=_text(state.get("error")) or "",
-            pending=pending,
+            pending=requests.pending,
             checkpoint=status.newest_checkpoint(self.run),
             created=_mtime(self.run.config),
             seen=max((t for t in (verdict.beat_at, _float(at.get("t")), *_ends(attempts)) if t), default=None),
@@ -163,7 +164,7 @@ class Marks:
         marks = cls()
         for window in (1 << 14, 1 << 17, 1 << 20):
             marks = cls()
-            for event in tail.recent(path, window):
+            for event in tail.recent(path, window, ("eval", "perf")):
                 if not marks.position:
                     marks.position = event
                 if event["k"] == "eval" and not marks.eval:
@@ -177,8 +178,25 @@ class Marks:
         return marks
 
 
+@dataclass(slots=True)
+class Requests:
+    """Verbs of the requests that wait, oldest first, and the acknowledgements of granted live `set`s."""
+
+    pending: tuple[str, ...] = ()
+    granted_sets: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, run: RunDir) -> Requests:
+        return cls(tuple(one.verb for one in control.pending(run)), control.acknowledged(run, "set"))
+
+
 class Cached(Generic[T]):
-    """`read(path)`, again only when the file is another or was changed."""
+    """`read(path)` of a file or folder, again only when it is another or was changed.
+
+    Time stamps are some milliseconds coarse, so that what changed a moment ago is read once more.
+    """
+
+    FRESH_NS = 100_000_000
 
     def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
         self._path, self._read = path, read
@@ -193,7 +211,8 @@ class Cached(Generic[T]):
             return None
         stamp = stat.st_ino, stat.st_mtime_ns, stat.st_size
         if stamp != self._stamp:
-            self._value, self._stamp = self._read(self._path), stamp
+            self._value = self._read(self._path)
+            self._stamp = stamp if stat.st_mtime_ns < time.time_ns() - self.FRESH_NS else None
         return self._value
 
 

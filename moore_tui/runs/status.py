@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from moore_engine import rundir
 from moore_engine.rundir import RunDir
-from moore_tui.runs import identity
+from moore_tui.runs import identity, tail
 
 STATES = ("starting", "live", "paused", "stalled", "restarting", "done", "interrupted", "crashed", "lost")
 RUNNING = ("starting", "live", "paused", "stalled", "restarting")
@@ -168,7 +168,7 @@ def _dead(
         return "interrupted", _from(run)
     ended = last.get("ended") is not None and not last.get("killed")
     if state.get("status") == "failed" or (ended and last.get("exit") not in (rundir.EXIT_DONE, rundir.EXIT_CTRL_C)):
-        return "crashed", _crash(state, keeper, last)
+        return "crashed", _crash(run, state, keeper, last)
     if not state and not last:
         return "interrupted", "not started"
     return "interrupted", ("killed, " if last.get("killed") else "") + _from(run)
@@ -182,9 +182,14 @@ def _restarting(keeper: dict[str, Any], last: dict[str, Any], now: float) -> str
     return f"{text} after {ending(last)}"
 
 
-def _crash(state: dict[str, Any], keeper: dict[str, Any], last: dict[str, Any]) -> str:
-    parts = [ending(last) if last.get("ended") else "", str(state.get("error") or ""), str(keeper.get("why") or "")]
-    return "; ".join(part for part in parts if part)
+def _crash(run: RunDir, state: dict[str, Any], keeper: dict[str, Any], last: dict[str, Any]) -> str:
+    """How it ended, what the trainer said (its last line if nothing else), why the keeper left it at that."""
+    how = ending(last) if last.get("ended") else ""
+    said = state.get("error") if state.get("status") == "failed" else ""
+    if not said and last.get("exit") is not None and (log := tail.newest_log(run.log)):
+        said = "".join(tail.last_lines(log, 1))
+    why = keeper.get("why") if keeper.get("status") == "given up" else ""
+    return "; ".join(str(part) for part in (how, said, why) if part)
 
 
 def _from(run: RunDir) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -80,6 +79,8 @@ def create(folder: Path, config_for: Callable[[str], str], *, name: str = "", st
 
     The run appears complete or not at all. Raises BadRunName.
     """
+    import shutil
+
     if name:
         check_name(name, folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,8 @@ def create(folder: Path, config_for: Callable[[str], str], *, name: str = "", st
 
 def delete(run: RunDir) -> None:
     """Remove a run for good. Raises RunIsLive while anything works in it, RunNotFound for what is no run."""
+    import shutil
+
     if not run.exists() or run.path.is_symlink():
         raise RunNotFound(f"{run.path} is no run directory, so it is not deleted")
     state, keeper = read_json(run.state) or {}, read_json(run.keeper) or {}

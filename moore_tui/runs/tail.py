@@ -158,13 +158,21 @@ class ByteTail:
         return had
 
 
-def recent(path: Path, window: int = 1 << 14) -> Iterator[Event]:
-    """Visible events from the newest back to as far as `window` bytes reach; cheap for a file of any size."""
+def recent(path: Path, window: int = 1 << 14, kinds: tuple[str, ...] = ()) -> Iterator[Event]:
+    """Visible events from the newest back to as far as `window` bytes reach; cheap for a file of any size.
+
+    With `kinds` only the newest event of all and those of these kinds are parsed (`run` among them) and come.
+    """
     ceiling: float = float("inf")
+    marks = tuple(f'"k":"{kind}"'.encode() for kind in (*kinds, "run")) if kinds else ()
+    newest = True
     for line in _last_lines(path, window):
+        if marks and not newest and b'"k":"' in line and not any(mark in line for mark in marks):
+            continue
         event = parse(line)
         if event is None or event["seq"] > ceiling:
             continue
+        newest = False
         yield event
         if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
             ceiling = min(ceiling, event["resumed_seq"])
