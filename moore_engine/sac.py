@@ -29,7 +29,7 @@ CPU_CHUNK, DEVICE_CHUNK = 512, 65536
 class SAC:
     """Policy, twin Q, targets, temperature and their optimisers; `generator` draws the initial weights.
 
-    Rates are per update, `target_entropy` in nats. The temperature starts at 1 and is kept <= `temperature_max` if given.
+    Rates are per update, `target_entropy` in nats. The temperature starts at 1, and stays <= `temperature_max` if given.
     Raises ValueError on sizes or bounds without meaning.
     """
 
@@ -54,10 +54,11 @@ class SAC:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         if min(obs_dim, action_dim, batch, *hidden) < 1 or not hidden:
-            raise ValueError(f"sizes must be positive: obs {obs_dim}, action {action_dim}, batch {batch}, hidden {hidden}")
+            raise ValueError(f"sizes must be positive, got {obs_dim=} {action_dim=} {batch=} {hidden=}")
         if temperature_max is not None and temperature_max <= 0:
             raise ValueError(f"temperature_max must be positive, got {temperature_max}")
         self.obs_dim, self.action_dim, self.batch = obs_dim, action_dim, batch
+        self.batch_shape = (batch, 2 * obs_dim + action_dim + 2)
         self.gamma, self.tau, self.target_entropy = gamma, tau, target_entropy
         self.log_temperature_max = None if temperature_max is None else math.log(temperature_max)
         like = torch.zeros((), dtype=dtype, device=device)
@@ -69,39 +70,41 @@ class SAC:
         for net in (self.policy.net, *self.q.nets):
             net.init(generator)
         self.q.sync()
-        self.log_temperature, self.temperature_grad = like.new_zeros(1), like.new_zeros(1)
-        self.actor_adam = FlatAdam(self.policy.params, self.policy.grads, actor_lr)
-        self.critic_adam = FlatAdam(self.q.params, self.q.grads, critic_lr)
-        self.temperature_adam = FlatAdam(self.log_temperature, self.temperature_grad, temperature_lr)
+        self.log_temperature, self.temperature_grad = like.new_zeros(1, 1), like.new_zeros(1, 1)
+        self.steps = torch.zeros((), dtype=torch.float32, device=device)
+        self.actor_adam = FlatAdam(self.policy.params, self.policy.grads, self.steps, actor_lr)
+        self.critic_adam = FlatAdam(self.q.params, self.q.grads, self.steps, critic_lr)
+        self.temperature_adam = FlatAdam(self.log_temperature, self.temperature_grad, self.steps, temperature_lr)
         self._allocate(like)
 
     @torch.inference_mode()
     def update(self, batch: Tensor, generator: torch.Generator) -> None:
-        """One update from `batch` (batch, 2 obs_dim + action_dim + 2), rows obs | action | next_obs | reward | terminal.
+        """One update from `batch` (batch, 2 obs_dim + action_dim + 2): obs | action | next_obs | reward | terminal.
 
         In place, and the same kernels every time, so a CUDA graph can hold it. Raises ValueError on another shape.
         """
-        if batch.shape != (self.batch, 2 * self.obs_dim + self.action_dim + 2):
-            raise ValueError(f"batch must be {(self.batch, 2 * self.obs_dim + self.action_dim + 2)}, got {tuple(batch.shape)}")
+        if batch.shape != self.batch_shape:
+            raise ValueError(f"batch must be {self.batch_shape}, got {tuple(batch.shape)}")
         self._load(batch)
         torch.exp(self.log_temperature, out=self.temperature)
         torch.mul(self.temperature, self.scales, out=self.scaled_temperature)
-        self.policy.net.forward(self.policy_inputs, self.policy_tape)
-        self.policy_actions.copy_(self.dist.sample(self.policy_tape.out, generator))
+        self.policy.net.forward(self.policy_inputs, self.policy_tape, self.dist.head)
+        self.policy_actions.copy_(self.dist.sample(generator))
         self._target(batch)
         self._critic_gradients()
-        self._actor_gradients()
-        self.critic_adam.step()
-        self.actor_adam.step()
-        torch.addmm(self.minus_target_entropy, self.log_prob, self.minus_mean, out=self.temperature_grad.view(1, 1))
-        self.temperature_adam.step()
+        self.dist_backward(self.daction, *self.temperature_shares)
+        self.policy_backward()
+        torch.addmm(self.minus_target_entropy, self.log_prob, self.minus_mean, out=self.temperature_grad)
+        self.steps.add_(self.one)
+        for adam in (self.critic_adam, self.actor_adam, self.temperature_adam):
+            adam.step()
         if self.log_temperature_max is not None:
             self.log_temperature.clamp_(max=self.log_temperature_max)
         self.q.polyak(self.tau)
         self._measure()
 
     def act(self, obs: Tensor, generator: torch.Generator | None, out: Tensor | None = None) -> Tensor:
-        """Actions (n, action_dim) in [-1, 1] for `obs` (n, obs_dim): samples, or tanh of the mean without a generator."""
+        """Actions (n, action_dim) in [-1, 1] for `obs` (n, obs_dim): samples, or tanh(mean) without a generator."""
         return self.policy.act(obs, generator, out)
 
     def set_actor_lr(self, lr: float) -> None:
@@ -109,20 +112,21 @@ class SAC:
         self.actor_adam.lr.fill_(lr)
 
     def metrics(self) -> dict[str, float]:
-        """Means over the updates since the last call, then reset: losses, temperature, entropy in nats, mean Q(s, a)."""
+        """Means over the updates since the last call: losses, temperature, entropy in nats, mean Q(s, a)."""
         sums = {name: tensor.double().mean().item() for name, tensor in self.sums.items()}
         count = max(self.count.item(), 1.0)
         for tensor in (*self.sums.values(), self.count):
             tensor.zero_()
-        sums["q"] *= 2 * 0.5  # two critics, half the squared error
+        sums["q"] *= 0.5
         return {name: value / count for name, value in sums.items()}
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that outlives an update, by name and not copied."""
-        named = {"target": self.q.target, "count": self.count}
+        named = {"target": self.q.target, "steps": self.steps, "count": self.count}
         named |= {f"sum_{name}": tensor for name, tensor in self.sums.items()}
-        for group, adam in (("actor", self.actor_adam), ("critic", self.critic_adam), ("temperature", self.temperature_adam)):
-            named |= {f"{group}_{name}": tensor for name, tensor in adam.state().items()}
+        adams = {"actor": self.actor_adam, "critic": self.critic_adam, "temperature": self.temperature_adam}
+        for group, adam in adams.items():
+            named |= {f"{group}_{name}": tensor for name, tensor in adam.tensors().items()}
         return named
 
     def state_dict(self) -> dict[str, Any]:
@@ -130,7 +134,7 @@ class SAC:
         return {name: tensor.clone() for name, tensor in self.tensors().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a `state_dict()`, in place. Raises ValueError if a name or a shape differs, before changing anything."""
+        """Restore a `state_dict()`, in place. Raises ValueError, and changes nothing, if a name or a shape differs."""
         mine = self.tensors()
         if state.keys() != mine.keys():
             raise ValueError(f"SAC state has other entries: {sorted(state.keys() ^ mine.keys())}")
@@ -155,38 +159,43 @@ class SAC:
         self.policy_actions = self.inputs[obs_rows:, size:]
         self.q_inputs, self.target_inputs = self.inputs[:, both], self.inputs[:, 2 * size :]
 
-        self.policy_tape, self.dist = Tape(self.policy.sizes, 2 * size, like), self.policy.dist(2 * size)
-        self.log_prob, self.next_log_prob = self.dist.log_prob[:, first], self.dist.log_prob[:, second]
-        self.q_tapes = [Tape(self.q.sizes, 2 * size, like) for _ in range(2)]
-        self.target_tapes = [Tape(self.q.sizes, size, like) for _ in range(2)]
-        self.q_backwards = [
-            Backward(net, grads, tape, self.q_inputs, fit=first)
-            for net, grads, tape in zip(self.q.nets, self.q.grad_nets, self.q_tapes, strict=True)
-        ]
-        self.policy_backward = Backward(
-            self.policy.net, self.policy.grad_net, self.policy_tape, self.policy_inputs, back=first
+        hidden = self.policy.sizes[1:-1]
+        self.policy_tape, self.target_tape, *self.q_tapes = (Tape(hidden, n * size, like) for n in (2, 1, 2, 2))
+        q_scratch, policy_scratch = Tape(hidden, 2 * size, like), self.target_tape
+        self.target_values, self.values, self.errors = (
+            [like.new_zeros(1, n * size) for _ in range(2)] for n in (1, 2, 2)
         )
-        self.dist_backward = TanhGaussianBackward(self.dist, self.policy_tape.out, self.policy_backward.dout)
+        self.q_backwards = [
+            Backward(net, grads, tape, self.q_inputs, error, q_scratch, fit=first)
+            for net, grads, tape, error in zip(self.q.nets, self.q.grad_nets, self.q_tapes, self.errors, strict=True)
+        ]
+        self.dist = self.policy.dist(2 * size)
+        self.log_prob, self.next_log_prob = self.dist.log_prob[:, first], self.dist.log_prob[:, second]
+        self.dist_backward = TanhGaussianBackward(self.dist, size)
+        self.policy_backward = Backward(
+            self.policy.net, self.policy.grad_net, self.policy_tape, self.policy_inputs, self.dist_backward.dhead,
+            policy_scratch, back=first,
+        )  # fmt: skip
 
         self.y, self.discount, self.min_q = (like.new_zeros(1, size) for _ in range(3))
         self.gammas = like.new_full((1, size), self.gamma)
         self.residuals = [like.new_zeros(1, size) for _ in range(2)]
-        self.q_values = [(tape.out[:, first], tape.out[:, second]) for tape in self.q_tapes]
-        self.q_errors = [(back.dout[:, first], back.dout[:, second]) for back in self.q_backwards]
-        self.minus_share = like.new_full((1, size), -1.0 / size)
+        self.data_values, self.policy_values = zip(*(value.split(size, 1) for value in self.values), strict=True)
+        self.data_errors, self.policy_errors = zip(*(error.split(size, 1) for error in self.errors), strict=True)
+        self.share, self.minus_share = like.new_full((1, size), 1.0 / size), like.new_full((1, size), -1.0 / size)
         self.daction = like.new_zeros(self.action_dim, size)
         self.dactions = [
-            (net.weights[0][:, obs_rows:].t(), back.errors[0][:, second])
+            (net.weights[0][obs_rows:], back.errors[0][:, second])
             for net, back in zip(self.q.nets, self.q_backwards, strict=True)
         ]
-        self.temperature = like.new_ones(1)
-        self.scales, self.scaled_temperature = like.new_tensor([-1.0, 1.0 / size, 2.0 / size]), like.new_zeros(3)
-        self.minus_temperature, self.temperature_share, self.twice_temperature_share = self.scaled_temperature.split(1)
+        self.temperature, self.one = like.new_ones(1, 1), torch.ones_like(self.steps)
+        self.scales, self.scaled_temperature = like.new_tensor([-1.0, 1.0 / size, 2.0 / size]), like.new_zeros(1, 3)
+        self.minus_temperature, *self.temperature_shares = self.scaled_temperature.split(1, 1)
         self.minus_target_entropy = like.new_full((1, 1), -self.target_entropy)
         self.minus_mean = like.new_full((size, 1), -1.0 / size)
         self.sums = {name: like.new_zeros(1, size) for name in ("q", "actor", "entropy", "q_mean")}
-        self.sums["temperature"] = like.new_zeros(1)
-        self.count = like.new_zeros(())
+        self.sums["temperature"] = like.new_zeros(1, 1)
+        self.count = torch.zeros_like(self.steps)
 
     def _load(self, batch: Tensor) -> None:
         """Copy obs | action into the first block of columns, obs and next_obs into the other two."""
@@ -198,51 +207,45 @@ class SAC:
     def _target(self, batch: Tensor) -> None:
         """y of every row, from the target networks and the current policy and temperature."""
         reward, terminal = batch[:, -2:-1].t(), batch[:, -1:].t()
-        for net, tape in zip(self.q.targets, self.target_tapes, strict=True):
-            net.forward(self.target_inputs, tape)
-        torch.minimum(self.target_tapes[0].out, self.target_tapes[1].out, out=self.y)
+        for net, value in zip(self.q.targets, self.target_values, strict=True):
+            net.forward(self.target_inputs, self.target_tape, value)
+        torch.minimum(*self.target_values, out=self.y)
         self.y.addcmul_(self.next_log_prob, self.minus_temperature)
         torch.sub(self.gammas, terminal, alpha=self.gamma, out=self.discount)
         torch.addcmul(reward, self.discount, self.y, out=self.y)
 
     def _critic_gradients(self) -> None:
         """dJ_Q at the critics' parameters, and through them -d min Q(s, a~) / d a~ into `daction`."""
-        for net, tape in zip(self.q.nets, self.q_tapes, strict=True):
-            net.forward(self.q_inputs, tape)
-        for residual, (value, _), (error, _) in zip(self.residuals, self.q_values, self.q_errors, strict=True):
+        for net, tape, value in zip(self.q.nets, self.q_tapes, self.values, strict=True):
+            net.forward(self.q_inputs, tape, value)
+        for value, residual, error in zip(self.data_values, self.residuals, self.data_errors, strict=True):
             torch.sub(value, self.y, out=residual)
-            torch.mul(residual, 1.0 / self.batch, out=error)
-        (_, first_value), (_, second_value) = self.q_values
-        (_, first_error), (_, second_error) = self.q_errors
-        torch.minimum(first_value, second_value, out=self.min_q)
-        torch.le(first_value, second_value, out=first_error)
-        first_error.mul_(self.minus_share)
-        torch.sub(self.minus_share, first_error, out=second_error)
-        for back in self.q_backwards:
+            torch.mul(residual, self.share, out=error)
+        torch.minimum(*self.policy_values, out=self.min_q)
+        torch.le(*self.policy_values, out=self.policy_errors[0])
+        self.policy_errors[0].mul_(self.minus_share)
+        torch.sub(self.minus_share, self.policy_errors[0], out=self.policy_errors[1])
+        for back, (weight, hidden) in zip(self.q_backwards, self.dactions, strict=True):
             back()
-        (first_weight, first_hidden), (second_weight, second_hidden) = self.dactions
-        torch.mm(first_weight, first_hidden, out=self.daction)
-        torch.addmm(self.daction, second_weight, second_hidden, out=self.daction)
-
-    def _actor_gradients(self) -> None:
-        """dJ_pi at the policy's parameters."""
-        self.dist_backward(self.daction, self.temperature_share, self.twice_temperature_share)
-        self.policy_backward()
+            torch.addmm(self.daction, weight, hidden, beta=float(back is not self.q_backwards[0]), out=self.daction)
 
     def _measure(self) -> None:
         """Add this update to the sums behind `metrics()`, column by column."""
         sums = self.sums
-        for residual, (value, _) in zip(self.residuals, self.q_values, strict=True):
+        for residual, value in zip(self.residuals, self.data_values, strict=True):
             sums["q"].addcmul_(residual, residual)
             sums["q_mean"].add_(value, alpha=0.5)
         sums["actor"].addcmul_(self.log_prob, self.temperature).sub_(self.min_q)
         sums["entropy"].sub_(self.log_prob)
         sums["temperature"].add_(self.temperature)
-        self.count.add_(1.0)
+        self.count.add_(self.one)
 
 
 class _MeanPolicy(torch.nn.Module):
     """obs -> low + (tanh(mean) + 1) / 2 (high - low), from copies of a policy's weights."""
+
+    center: Tensor
+    half_range: Tensor
 
     def __init__(self, policy: Policy, low: Sequence[float] | Tensor, high: Sequence[float] | Tensor) -> None:
         super().__init__()

@@ -9,26 +9,24 @@ BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
 
 
 class FlatAdam:
-    """Adam for `params` (n,) with gradient `grads` (n,), both static; step count and rate are device tensors.
+    """Adam for `params` (n,) with gradient `grads` (n,), both static. The rate is a device tensor, set by `lr.fill_`.
 
+    `steps` () float32 counts the updates, this one included; its owner adds the one, as several groups may share it.
     Equal to `torch.optim.Adam(fused=True, capturable=True)`, whose Python costs more than this kernel.
     """
 
-    def __init__(self, params: Tensor, grads: Tensor, lr: float) -> None:
-        self.params, self.grads = [params], [grads]
+    def __init__(self, params: Tensor, grads: Tensor, steps: Tensor, lr: float) -> None:
+        self.params, self.grads, self.steps = [params], [grads], [steps]
         self.mean, self.square = [torch.zeros_like(params)], [torch.zeros_like(params)]
-        self.steps = [torch.zeros((), dtype=torch.float32, device=params.device)]
         self.lr = torch.full((), lr, dtype=torch.float32, device=params.device)
 
     def step(self) -> None:
         """One update of `params` in place from what `grads` holds."""
-        self.steps[0].add_(1.0)
         torch._fused_adam_(
             self.params, self.grads, self.mean, self.square, [], self.steps,
             lr=self.lr, beta1=BETA1, beta2=BETA2, weight_decay=0.0, eps=EPS, amsgrad=False, maximize=False,
         )  # fmt: skip
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything a step reads or writes but the gradient, by name and not copied."""
-        return {"params": self.params[0], "mean": self.mean[0], "square": self.square[0], "steps": self.steps[0],
-                "lr": self.lr}  # fmt: skip
+    def tensors(self) -> dict[str, Tensor]:
+        """What a step reads or writes but the gradient and the shared count, by name and not copied."""
+        return {"params": self.params[0], "mean": self.mean[0], "square": self.square[0], "lr": self.lr}

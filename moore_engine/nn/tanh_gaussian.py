@@ -21,11 +21,14 @@ softplus = torch.ops.aten.softplus.out
 class TanhGaussian:
     """Reparameterised samples and their log-probabilities for n columns, in place.
 
-    After `sample`: `.action` (action_dim, n) in [-1, 1] and `.log_prob` (1, n), in nats.
+    The network writes `.head` (2 action_dim, n), means above log-stds. After `sample`: `.action` (action_dim, n) in
+    [-1, 1] and `.log_prob` (1, n), in nats.
     """
 
     def __init__(self, action_dim: int, columns: int, log_std_min: float, log_std_max: float, like: Tensor) -> None:
-        self.action_dim, self.bounds = action_dim, (log_std_min, log_std_max)
+        self.bounds = (log_std_min, log_std_max)
+        self.head = like.new_zeros(2 * action_dim, columns)
+        self.mean, self.raw_log_std = self.head.split(action_dim)
         # log pi is linear in these rows, so that one product sums it over the action's dimensions
         self.rows = like.new_ones(4 * action_dim + 1, columns)
         self.noise_square, self.log_std, self.u, self.half_softplus = self.rows[:-1].split(action_dim)
@@ -35,37 +38,40 @@ class TanhGaussian:
         self.noise, self.scaled, self.action = (like.new_zeros(action_dim, columns) for _ in range(3))
         self.log_prob = like.new_zeros(1, columns)
 
-    def sample(self, head: Tensor, generator: torch.Generator) -> Tensor:
-        """Sample from `head` (2 action_dim, n), means above log-stds; fills `.action` and `.log_prob`, returns the first."""
-        mean, raw_log_std = head[: self.action_dim], head[self.action_dim :]
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Fill `.action` and `.log_prob` from `.head`; returns the action."""
         self.noise.normal_(generator=generator)
         torch.mul(self.noise, self.noise, out=self.noise_square)
-        torch.clamp(raw_log_std, *self.bounds, out=self.log_std)
+        torch.clamp(self.raw_log_std, *self.bounds, out=self.log_std)
         torch.exp(self.log_std, out=self.scaled)
         self.scaled.mul_(self.noise)
-        torch.add(mean, self.scaled, out=self.u)
+        torch.add(self.mean, self.scaled, out=self.u)
         torch.tanh(self.u, out=self.action)
         softplus(self.u, -2.0, 50.0, out=self.half_softplus)  # is -softplus(-2u) / 2
         torch.mm(self.coef, self.rows, out=self.log_prob)
         return self.action
 
+    def mode(self) -> Tensor:
+        """Fill `.action` with tanh(mean) and return it."""
+        return torch.tanh(self.mean, out=self.action)
+
 
 class TanhGaussianBackward:
-    """Gradient at the head of L(action, log_prob) over the first columns of `dist`, where dL/dlog_prob is one number.
+    """Gradient `.dhead` of L(action, log_prob) at the head's first `columns`, where dL/dlog_prob is one number.
 
     With w = dL/dlog_prob: dL/dmean = dL/da (1 - a^2) + 2 w a and dL/dlog_std = dL/dmean std noise - w,
     zero where the clamp is active.
     """
 
-    def __init__(self, dist: TanhGaussian, head: Tensor, dout: Tensor) -> None:
-        columns, dim = dout.shape[1], dist.action_dim
-        self.dmean, self.dlog_std = dout[:dim], dout[dim:]
+    def __init__(self, dist: TanhGaussian, columns: int) -> None:
+        self.dhead = dist.head.new_zeros(dist.head.shape[0], columns)
+        self.dmean, self.dlog_std = self.dhead.chunk(2)
         self.action, self.scaled = dist.action[:, :columns], dist.scaled[:, :columns]
-        self.raw_log_std, self.log_std = head[dim:, :columns], dist.log_std[:, :columns]
+        self.raw_log_std, self.log_std = dist.raw_log_std[:, :columns], dist.log_std[:, :columns]
         self.inside = torch.zeros_like(self.dlog_std)
 
     def __call__(self, daction: Tensor, weight: Tensor, twice_weight: Tensor) -> None:
-        """`daction` (action_dim, columns), `weight` and `twice_weight` tensors of one element; writes `dout`."""
+        """`daction` (action_dim, columns), `weight` and `twice_weight` tensors of one element."""
         tanh_backward(daction, self.action, grad_input=self.dmean)
         self.dmean.addcmul_(self.action, twice_weight)
         torch.mul(self.dmean, self.scaled, out=self.dlog_std)
@@ -125,11 +131,9 @@ class _Acting:
     def __init__(self, policy: Policy, columns: int) -> None:
         self.net = policy.net
         self.inputs = policy.params.new_ones(1 + policy.obs_dim, columns)
-        self.tape, self.dist = Tape(policy.sizes, columns, policy.params), policy.dist(columns)
+        self.tape, self.dist = Tape(policy.sizes[1:-1], columns, policy.params), policy.dist(columns)
 
     def act(self, obs: Tensor, generator: torch.Generator | None) -> Tensor:
         self.inputs[1:].copy_(obs.t())
-        head = self.net.forward(self.inputs, self.tape)
-        if generator is None:
-            return torch.tanh(head[: self.dist.action_dim], out=self.dist.action)
-        return self.dist.sample(head, generator)
+        self.net.forward(self.inputs, self.tape, self.dist.head)
+        return self.dist.mode() if generator is None else self.dist.sample(generator)

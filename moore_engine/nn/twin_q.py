@@ -10,7 +10,7 @@ from moore_engine.nn.mlp import MLP
 
 
 class TwinQ:
-    """`nets` and `targets` are pairs of MLPs (obs, action) -> value over `params` and `target`; `grads` pairs with `params`."""
+    """`nets` and `targets` are pairs of MLPs (obs, action) -> value, over the flat `params` and `target`."""
 
     def __init__(self, obs_dim: int, action_dim: int, hidden: Sequence[int], like: Tensor) -> None:
         self.sizes = (obs_dim + action_dim, *hidden, 1)
