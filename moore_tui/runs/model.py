@@ -160,9 +160,9 @@ class Marks:
 
     @classmethod
     def read(cls, path: Path) -> Marks:
-        """Look back from the end: 16 kB suffice as a rule, 1 MB are the most."""
+        """Look back from the end: 4 kB may suffice, 1 MB are the most."""
         marks = cls()
-        for window in (1 << 14, 1 << 17, 1 << 20):
+        for window in (1 << 12, 1 << 15, 1 << 18, 1 << 20):
             marks = cls()
             for event in tail.recent(path, window, ("eval", "perf")):
                 if not marks.position:
@@ -187,7 +187,10 @@ class Requests:
 
     @classmethod
     def read(cls, run: RunDir) -> Requests:
-        return cls(tuple(one.verb for one in control.pending(run)), control.acknowledged(run, "set"))
+        acks = [path for path in sorted(run.control.iterdir()) if path.name.startswith("ack-")]
+        bodies = [body for path in acks if (body := read_json(path))]
+        sets = [body for body in bodies if body.get("verb") == "set" and body.get("ok")]
+        return cls(tuple(one.verb for one in control.pending(run)), sets)
 
 
 class Cached(Generic[T]):

@@ -170,10 +170,11 @@ def recent(path: Path, window: int = 1 << 14, kinds: tuple[str, ...] = ()) -> It
         if marks and not newest and b'"k":"' in line and not any(mark in line for mark in marks):
             continue
         event = parse(line)
-        if event is None or event["seq"] > ceiling:
+        if event is None:
             continue
-        newest = False
-        yield event
+        if event["seq"] <= ceiling:
+            newest = False
+            yield event
         if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
             ceiling = min(ceiling, event["resumed_seq"])
 
