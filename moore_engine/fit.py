@@ -33,8 +33,8 @@ class StopRule:
         self.stale = 0
 
     def update(self, scores: Sequence[float]) -> list[int]:
-        """The members that improved with this epoch's scores; a score that is not finite never does."""
-        improved = [m for m, s in enumerate(scores) if math.isfinite(s) and s < (1.0 - IMPROVEMENT) * self.best[m]]
+        """The members that improved with this epoch's scores; inf or NaN never does."""
+        improved = [m for m, s in enumerate(scores) if s < (1.0 - IMPROVEMENT) * self.best[m]]
         for m in improved:
             self.best[m] = scores[m]
         self.stale = 0 if improved else self.stale + 1

@@ -51,10 +51,10 @@ def learned() -> Dynamics:
 
 
 def roll(dynamics: Dynamics, starts: Tensor, **options: Any) -> tuple[Tensor, dict[str, float]]:
-    options = {
+    defaults: dict[str, Any] = {
         "length": 5, "penalty_coef": 0.5, "termination": high, "layout": LAYOUT, "generator": generator(7, "rollout"),
-    } | options  # fmt: skip
-    return rollout(dynamics, act, starts, **options)
+    }  # fmt: skip
+    return rollout(dynamics, act, starts, **(defaults | options))
 
 
 def starts(n: int = 64) -> Tensor:
