@@ -20,7 +20,7 @@ from torch import Tensor
 
 from moore_engine.nn.flat_adam import FlatAdam
 from moore_engine.nn.mlp import Backward, Tape
-from moore_engine.nn.tanh_gaussian import Policy, TanhGaussianBackward
+from moore_engine.nn.tanh_gaussian import Bounds, Policy, TanhGaussianBackward, mean_module
 from moore_engine.nn.twin_q import TwinQ
 
 CPU_CHUNK, DEVICE_CHUNK = 512, 65536
@@ -29,7 +29,7 @@ CPU_CHUNK, DEVICE_CHUNK = 512, 65536
 class SAC:
     """Policy, twin Q, targets, temperature and their optimisers; `generator` draws the initial weights.
 
-    Rates are per update, `target_entropy` in nats. The temperature starts at 1, and stays <= `temperature_max` if given.
+    Rates are per update, `target_entropy` in nats. The temperature starts at 1 and stays <= `temperature_max` if given.
     Raises ValueError on sizes or bounds without meaning.
     """
 
@@ -144,9 +144,9 @@ class SAC:
         for name, tensor in mine.items():
             tensor.copy_(state[name])
 
-    def policy_module(self, low: Sequence[float] | Tensor, high: Sequence[float] | Tensor) -> torch.nn.Module:
+    def policy_module(self, low: Bounds, high: Bounds) -> torch.nn.Sequential:
         """A module of its own on the CPU: obs (n, obs_dim) -> tanh(mean) scaled to [low, high] (n, action_dim)."""
-        return _MeanPolicy(self.policy, low, high)
+        return mean_module(self.policy, low, high)
 
     def _allocate(self, like: Tensor) -> None:
         """Static memory. Columns of `inputs`, rows [1; obs; action]: (s, a), (s, a~), (s', a'), `batch` of each."""
@@ -239,29 +239,3 @@ class SAC:
         sums["entropy"].sub_(self.log_prob)
         sums["temperature"].add_(self.temperature)
         self.count.add_(self.one)
-
-
-class _MeanPolicy(torch.nn.Module):
-    """obs -> low + (tanh(mean) + 1) / 2 (high - low), from copies of a policy's weights."""
-
-    center: Tensor
-    half_range: Tensor
-
-    def __init__(self, policy: Policy, low: Sequence[float] | Tensor, high: Sequence[float] | Tensor) -> None:
-        super().__init__()
-        layers: list[torch.nn.Module] = []
-        for linear in policy.net.linears():
-            layers += [linear, torch.nn.ReLU()]
-        head = layers[-2]
-        assert isinstance(head, torch.nn.Linear)
-        means = torch.nn.Linear(head.in_features, policy.action_dim, dtype=head.weight.dtype)
-        means.weight.data.copy_(head.weight[: policy.action_dim])
-        means.bias.data.copy_(head.bias[: policy.action_dim])
-        self.net = torch.nn.Sequential(*layers[:-2], means)
-        low, high = (torch.as_tensor(x, dtype=head.weight.dtype).reshape(policy.action_dim) for x in (low, high))
-        self.register_buffer("center", (high + low) / 2)
-        self.register_buffer("half_range", (high - low) / 2)
-        self.requires_grad_(False)
-
-    def forward(self, obs: Tensor) -> Tensor:
-        return self.center + self.half_range * torch.tanh(self.net(obs))

@@ -67,6 +67,21 @@ class MLP:
         return layers
 
 
+class Affine(torch.nn.Module):
+    """x -> offset + scale x, element by element; both (width,)."""
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, offset: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("offset", offset.clone())
+        self.register_buffer("scale", scale.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.offset + self.scale * x
+
+
 class Tape:
     """Hidden activations for n columns: per layer `full` (1 + width, n), first row ones, and `body` without it."""
 

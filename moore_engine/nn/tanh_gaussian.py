@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from moore_engine.nn.mlp import MLP, Tape
+from moore_engine.nn.mlp import MLP, Affine, Tape
 
+Bounds: TypeAlias = Sequence[float] | Tensor
 tanh_backward = torch.ops.aten.tanh_backward.grad_input
 softplus = torch.ops.aten.softplus.out
 
@@ -123,6 +125,18 @@ class Policy:
                 del self._acting[next(iter(self._acting))]
             self._acting[columns] = _Acting(self, columns)
         return self._acting[columns]
+
+
+def mean_module(policy: Policy, low: Bounds, high: Bounds) -> torch.nn.Sequential:
+    """Copies of the layers to the means, on the CPU: obs (n, obs_dim) -> tanh(mean) in [low, high] (n, action_dim)."""
+    *hidden, head = policy.net.linears()
+    means = torch.nn.Linear(head.in_features, policy.action_dim, dtype=head.weight.dtype)
+    means.weight.data.copy_(head.weight[: policy.action_dim])
+    means.bias.data.copy_(head.bias[: policy.action_dim])
+    bottom, top = (torch.as_tensor(x, dtype=head.weight.dtype).cpu().reshape(policy.action_dim) for x in (low, high))
+    layers = [layer for linear in hidden for layer in (linear, torch.nn.ReLU())]
+    scale = Affine((top + bottom) / 2, (top - bottom) / 2)
+    return torch.nn.Sequential(*layers, means, torch.nn.Tanh(), scale).requires_grad_(False)
 
 
 class _Acting:
