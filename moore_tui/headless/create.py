@@ -20,6 +20,7 @@ from moore_tui.runs.errors import RunIsLive
 
 PROJECT_FILE = Path("moore.toml")
 PREPARE = "moore_engine.tools.prepare"
+CHOSEN = "filled in at creation"
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,24 @@ def parse(text: str) -> configs.Config:
         return configs.load(file.name)
 
 
-def create(config: configs.Config, runs: Path, *, stem: str) -> RunDir:
+def create(config: configs.Config, runs: Path, *, stem: str, sources: Mapping[str, str]) -> RunDir:
     """Freeze `config` as a new directory under `runs`, named by run.name or else by `stem` and the seed.
 
-    Nothing is left behind on failure. Raises BadRunName if the name is taken.
+    Each key's line ends with where its value came from. Nothing is left behind on failure. Raises BadRunName if the
+    name is taken.
     """
 
     def frozen(name: str) -> str:
-        return configs.dumps(configs.set_value(config, "run.name", name))
+        named = configs.set_value(config, "run.name", name)
+        return configs.dumps(named, sources if config.run.name else {**sources, "run.name": CHOSEN})
 
     return store.create(runs, frozen, name=config.run.name, stem=f"{stem}-s{config.run.seed}")
+
+
+def origins(resolved: configs.Resolved, checked: configs.Config) -> dict[str, str]:
+    """Where each value came from, with those that the engine's check filled in."""
+    changed = [key for key in configs.keys() if configs.get(resolved.config, key) != configs.get(checked, key)]
+    return {**resolved.sources, **{key: f"{resolved.sources[key]}, {CHOSEN}" for key in changed}}
 
 
 def check_name(name: str, runs: Path) -> None:

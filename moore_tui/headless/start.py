@@ -55,7 +55,8 @@ def _make(wish: Wish, runs: Path, signals: Signals) -> RunDir:
     say(f"{rows}; the run needs {size}")
     config = create.parse(checked["config"])
     signals.armed = True
-    made = create.create(config, runs, stem=Path(str(wish.source)).stem)
+    sources = create.origins(resolved, config)
+    made = create.create(config, runs, stem=Path(str(wish.source)).stem, sources=sources)
     try:
         launcher(wish.trust).start(made)
     except BaseException:
@@ -94,13 +95,13 @@ def resume(
     if shot.kept and (shot.state == "paused" or "pause" in shot.pending):
         return verbs.ask(found, "resume", wait=wait, timeout=timeout, as_json=as_json)
     _check_settings(found, settings, done=shot.state == "done", epochs=shot.epochs)
+    if changes.data:
+        _move_data(found, changes.data, changes.trust)
     if shot.state == "done" and not settings:
         say(f"run {found.id} is done; {PROGRAM} resume {found.id} --set online.epochs=N extends it")
         if as_json:
             answer_json({"run": found.id, "path": str(found.path), "state": "done"})
         return EXIT_DONE
-    if changes.data:
-        _move_data(found, changes.data, changes.trust)
     with Signals() as signals:
         signals.armed = True
         try:
@@ -162,4 +163,18 @@ def _move_data(found: RunDir, data: str, trust: Sequence[str]) -> None:
             f"{data} is not the data set of run {found.id}: its sha256 is {checked.data.sha256[:12]}, "
             f"the run began with {config.data.sha256[:12]}"
         )
-    write_atomic(found.config, configs.dumps(configs.set_value(config, "data.path", checked.data.path)))
+    text = configs.dumps(configs.set_value(config, "data.path", checked.data.path))
+    write_atomic(found.config, _with_origins(text, found.config.read_text(encoding="utf-8"), "resume --data"))
+
+
+def _with_origins(new: str, old: str, origin: str) -> str:
+    """The lines of `new` with the comments of `old`; a line that changed says `origin`. Both list the same keys."""
+    before = old.splitlines()
+    lines = new.splitlines()
+    if len(before) != len(lines):
+        return new
+    merged = [
+        was if was.partition("  # ")[0] == line else f"{line}  # {origin}"
+        for was, line in zip(before, lines, strict=True)
+    ]
+    return "\n".join(merged) + "\n"
