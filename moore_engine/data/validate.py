@@ -136,7 +136,6 @@ def find_joins(name: str, table: Float32, layout: Layout, ends: Bool) -> Bool:
     A few are time-outs nobody marked; DataError when they are more than one in twenty (shuffled or misaligned rows).
     """
     joins = ~ends & ~_continues(table, layout)
-    joins[-1] = False
     going_on = max(1, int((~ends[:-1]).sum()))
     if joins.sum() > MAX_JOIN_SHARE * going_on:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Writing a data set in D4RL's v2 layout: gzip, checksummed chunks, and only ever a whole file under its name."""
+"""Writing a data set in D4RL's v2 layout: gzip, and only ever a whole file under its name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write_d4rl(
             file.attrs.update({key: value for key, value in named.items() if value is not None})
             for key, values in arrays.items():
                 chunk = (max(1, min(CHUNK_ROWS, values.shape[0])), *values.shape[1:])
-                file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True, fletcher32=True)
+                file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True)
         _sync(part)
         part.replace(path)
     finally:

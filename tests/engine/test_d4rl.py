@@ -149,6 +149,14 @@ def test_a_v0_file_that_marks_no_time_outs_is_cut_after_1000_rows(tmp_path):
     assert any("marks no time-outs" in text for text in data.warnings)
 
 
+def test_a_v0_files_very_last_row_is_dropped_even_where_no_flag_marks_it(tmp_path):
+    arrays = rows(N + 30)
+    del arrays["next_observations"]
+    data = read(save(tmp_path / "a.hdf5", arrays))
+    assert data.rows_dropped == 11
+    np.testing.assert_array_equal(data.table[-1, data.layout.obs], arrays["observations"][-2])
+
+
 def test_shifted_next_observations_cost_the_last_rows_of_episodes(tmp_path):
     arrays = rows()
     arrays["next_observations"] = np.roll(arrays["observations"], -1, axis=0)

@@ -55,6 +55,13 @@ def test_a_tasks_own_rows_fit_it(task):
     assert physics.check("f", task, samples(task)) == []
 
 
+def test_a_row_is_replayed_alike_whatever_was_replayed_before_it():
+    plain = samples("Walker2d-v4")
+    turned = physics.Samples(*(getattr(plain, name)[::-1] for name in vars(plain)))
+    forwards, backwards = physics.replay("Walker2d-v4", plain), physics.replay("Walker2d-v4", turned)
+    np.testing.assert_array_equal(forwards.reward_error, backwards.reward_error[::-1])
+
+
 @pytest.mark.parametrize("made, wanted", [("Walker2d-v5", "Walker2d-v4"), ("Walker2d-v4", "Walker2d-v5")])
 def test_walker2d_of_another_version_is_refused_for_its_foot(made, wanted):
     message = (
@@ -97,11 +104,13 @@ def test_rescaled_rewards_warn():
 
 
 @pytest.mark.parametrize("fault", ["zeros", "nan"])
-def test_states_that_are_not_the_observations_skip_the_check_with_a_warning(fault):
+def test_states_that_are_not_the_observations_skip_the_check_with_a_warning(fault, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     plain = samples("Hopper-v4")
     qpos = np.zeros_like(plain.qpos) if fault == "zeros" else np.full_like(plain.qpos, np.nan)
     (text,) = physics.check("f", "Hopper-v4", replace(plain, qpos=qpos))
     assert "not those of the observations" in text
+    assert list(tmp_path.iterdir()) == [], "MuJoCo logs such states to the working directory unless told otherwise"
 
 
 def test_states_of_another_model_skip_the_check_with_a_warning():
