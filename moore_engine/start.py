@@ -89,7 +89,7 @@ def fix_arithmetic(threads: int) -> None:
     """Everything that makes two runs of the same state give the same bits."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.set_grad_enabled(False)
     random.seed(0)

@@ -55,8 +55,11 @@ class MOPO:
             device=device, generator=generator(self.seed, "init", "sac", device=device),
         )  # fmt: skip
         self.model_rows = ModelBuffer(layout, self._capacity(), device)
-        self._batch = torch.empty(sac.batch, layout.width, device=device)
-        self._sac_step = Captured(lambda: self.sac.update(self._batch, self.noise), self.noise, device)
+        self._batch = torch.zeros(sac.batch, layout.width, device=device)
+        self._sac_step = Captured(
+            lambda: self.sac.update(self._batch, self.noise),
+            device=device, tensors=self.sac.tensors().values(), generators=[self.noise],
+        )  # fmt: skip
 
     # --- phases ---
 
@@ -107,6 +110,10 @@ class MOPO:
         return {
             "p_off": 1.0, "p_off_sampled": 1.0, "priority_off": 1.0, "n_off": n_off, "n_on": 0, "shift": 0.0,
         }  # fmt: skip
+
+    def study(self, epoch: int) -> dict[str, Any] | None:
+        """The facts of a `rue` event, of algorithms that go online."""
+        return None
 
     def best(self, obs: Tensor) -> Tensor:
         """The policy's mean action (n, action_dim) in [-1, 1], for evaluation."""

@@ -8,6 +8,7 @@ poison a dynamics model. An episode is then also cut after 1000 rows, since v0 r
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,7 @@ class _Contents:
     stored_next: bool
     task: str | None
     made_by: str | None
+    reference: tuple[float, float] | None
     warnings: list[str]
     samples: physics.Samples | None
 
@@ -126,6 +128,7 @@ def load(
         task=contents.task,
         made_by=f"D4RL {identity.genuine}" if identity.genuine else contents.made_by,
         genuine=identity.genuine,
+        reference=contents.reference,
         warnings=warnings,
     )
 
@@ -189,7 +192,8 @@ def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -
         table[:, layout.reward] = file["rewards"][()].reshape(n, 1)
     table[:, layout.terminal] = terminals[:, None]
     samples = _samples(name, file, task, table, layout, terminals) if checks and stored_next else None
-    return _Contents(table, terminals, timeouts, stored_next, own_task, _made_by(file), warnings, samples)
+    return _Contents(table, terminals, timeouts, stored_next, own_task, _made_by(file), _reference(name, file),
+                     warnings, samples)  # fmt: skip
 
 
 def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
@@ -270,6 +274,19 @@ def _samples(
         reward=table[rows, layout.reward].ravel(),
         terminal=terminals[rows],
     )
+
+
+def _reference(name: str, file: h5py.File) -> tuple[float, float] | None:
+    """The set's own returns of score 0 and 100, attributes ref_min and ref_max."""
+    try:
+        low, high = (float(file.attrs[key]) for key in ("ref_min", "ref_max"))
+    except KeyError:
+        return None
+    except (TypeError, ValueError):
+        low, high = math.nan, math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise DataError(f"{name}: its attributes ref_min and ref_max must be finite numbers, the first the smaller.")
+    return low, high
 
 
 def _task(file: h5py.File) -> str | None:

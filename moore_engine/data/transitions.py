@@ -28,7 +28,7 @@ class Transitions:
     `returns` (episodes,) float64 and `lengths` (episodes,) int64 are those of all episodes that ended in the file, rows
     dropped from the table included; a cut last episode counts only where there is no other.
     `terminals` and `timeouts` count rows of the file. `task` is the task the file itself names. `made_by` is what made
-    it, where known. `genuine` names the official data set whose checksum the file has.
+    it, where known. `reference` is the set's own (min, max) return, which score 0 and 100. `genuine` names the official data set whose checksum the file has.
     """
 
     layout: Layout
@@ -45,6 +45,7 @@ class Transitions:
     task: str | None = None
     made_by: str | None = None
     genuine: str | None = None
+    reference: tuple[float, float] | None = None
     warnings: list[str] = field(default_factory=list)
 
     @property

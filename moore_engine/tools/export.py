@@ -33,11 +33,11 @@ def export(options: argparse.Namespace) -> None:
     facts = {
         "run": run.id, "checkpoint": loaded.saved.path.name, "digest": loaded.saved.digest(),
         "task": loaded.settings.data.task, "obs_dim": loaded.obs_dim, "action_low": loaded.low.tolist(),
-        "action_high": loaded.high.tolist(), "max_abs_error": written.max_abs_error,
+        "action_high": loaded.high.tolist(), "max_abs_error": written.max_error,
     }  # fmt: skip
     (folder / "policy.json").write_text(json.dumps(facts, indent=1) + "\n")
     files = [str(folder / name) for name in ("policy.pt", "policy.onnx", "policy.json")]
-    text = "\n".join(files) + f"\nlargest difference to the policy's own outputs: {written.max_abs_error:.1e}"
+    text = "\n".join(files) + f"\nlargest difference to the policy's own outputs: {written.max_error:.1e}"
     answer({**facts, "files": files}, options.json, text)
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ def record(loaded: Loaded, path: Path, seed: int) -> Path:
     try:
         env = gym.make(loaded.settings.data.task, render_mode="rgb_array", disable_env_checker=True)
         obs, _ = env.reset(seed=seed)
-        frames.append(env.render())
+        frames.append(np.asarray(env.render()))
         ended = False
         while not ended:
             action = loaded.sac.act(torch.as_tensor(obs, dtype=torch.float32).reshape(1, -1), None)[0].numpy()
             scaled = loaded.low + (action + 1) / 2 * (loaded.high - loaded.low)
             obs, _, terminated, truncated, _ = env.step(scaled)
-            frames.append(env.render())
+            frames.append(np.asarray(env.render()))
             ended = terminated or truncated
         rate = env.metadata.get("render_fps", 30)
         env.close()

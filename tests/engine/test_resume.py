@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,15 @@ import pytest
 from moore_engine import checkpoint, control
 from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, read_json
 from tests.engine import trainer_runs as runs
+
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(autouse=True)
+def no_trainer_is_left() -> Iterator[None]:
+    yield
+    runs.stop_all()
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> RunDir:
 def kill(run: RunDir, when: Callable[[], object], what: str) -> None:
     """Start the trainer and SIGKILL it at the first moment that `when` holds."""
     trainer = runs.start(run)
-    runs.until(lambda: when() or trainer.poll() is not None, what)
-    assert trainer.poll() is None, f"the run ended before {what}: {runs.log(run)}"
+    runs.until(when, what)
     trainer.kill()
     trainer.wait()
 

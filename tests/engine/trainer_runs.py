@@ -32,6 +32,8 @@ SMALL = [
 OUTSIDE = ("t", "att", "seq")
 """Event fields that may differ between an interrupted run and the uninterrupted one."""
 
+_started: list[subprocess.Popen[bytes]] = []
+
 
 def write_data(path: Path, task: str = "InvertedPendulum-v4", rows: int = 1500) -> Path:
     """A data set of a noisy policy on `task`, in D4RL's layout."""
@@ -65,12 +67,22 @@ def make_run(folder: Path, data: Path, *sets: str, task: str = "InvertedPendulum
 
 
 def start(run: RunDir) -> subprocess.Popen[bytes]:
-    """The trainer on `run`, its output in the run's log folder."""
+    """The trainer on `run`, its output in the run's log folder; `stop_all` ends what a failed test left."""
     with open(run.log / "trainer.log", "ab") as log:
-        return subprocess.Popen(
+        trainer = subprocess.Popen(
             [sys.executable, "-m", "moore_engine", str(run.path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
+    _started.append(trainer)
+    return trainer
+
+
+def stop_all() -> None:
+    """Kill and reap every trainer started here."""
+    while _started:
+        trainer = _started.pop()
+        trainer.kill()
+        trainer.wait()
 
 
 def finish(run: RunDir, timeout: float = 240) -> int:
@@ -83,6 +95,7 @@ def until(condition: Callable[[], Any], what: str, timeout: float = 120) -> None
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, f"never came: {what}"
+        assert any(trainer.poll() is None for trainer in _started), f"the trainer ended before {what}"
         time.sleep(0.002)
 
 

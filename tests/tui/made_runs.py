@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from moore_engine import config, rundir
 from moore_engine.rundir import RunDir, write_json
 from moore_tui.launchers.local import LocalLauncher
@@ -24,11 +26,11 @@ FAKE = [sys.executable, str(ROOT / "tests" / "fake_trainer.py")]
 
 
 def make_run(folder: Path, name: str = "run", /, **sections: dict[str, Any]) -> RunDir:
-    """A run that was created and never started; `sections` change its configuration."""
+    """A run that was created and never started; `sections` replace values of its configuration, unchecked."""
     frozen = config.Config()
-    for section, values in sections.items():
-        for key, value in values.items():
-            frozen = config.set_value(frozen, f"{section}.{key}", value)
+    for name, values in sections.items():
+        section = msgspec.structs.replace(getattr(frozen, name), **values)
+        frozen = msgspec.structs.replace(frozen, **{name: section})
     run = RunDir(folder / name)
     run.path.mkdir(parents=True)
     run.make()
