@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Any
 
 from moore_engine import config as configs
 from moore_engine.rundir import EXIT_FAILED, EXIT_USAGE, RunDir, is_locked
+from moore_tui.headless import tools
 from moore_tui.headless.diagnostics import Failure
 from moore_tui.runs import store
 from moore_tui.runs.errors import RunIsLive
 
 PROJECT_FILE = Path("moore.toml")
-PREPARE = "moore_engine.tools.prepare"
 CHOSEN = "filled in at creation"
 
 
@@ -46,7 +45,7 @@ def prepare(config: configs.Config, trust: Sequence[str] = ()) -> dict[str, Any]
 
     Returns its answer: config (TOML text with everything resolved), rows, disk_mb, warnings, dataset. Raises Failure.
     """
-    command = shlex.split(os.environ.get("MOORE_PREPARE", "")) or [sys.executable, "-m", PREPARE]
+    command = shlex.split(os.environ.get("MOORE_PREPARE", "")) or tools.command("prepare")
     body = json.dumps({"config": configs.dumps(config), "trust": list(trust), "base_dir": str(Path.cwd())})
     process = subprocess.Popen(
         command,
@@ -55,6 +54,7 @@ def prepare(config: configs.Config, trust: Sequence[str] = ()) -> dict[str, Any]
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env=tools.environment(),
     )
     try:
         out, err = process.communicate(body)

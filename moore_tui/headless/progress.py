@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 from dataclasses import dataclass
 
@@ -63,7 +63,7 @@ class Live:
         """Replace the line; the terminal's last column stays free, so that it never wraps."""
         if not self.on:
             return
-        text = line(progress, max(10, shutil.get_terminal_size().columns - 1))
+        text = line(progress, max(10, self._columns() - 1))
         if text != self._shown:
             self._write(f"\r{text}{' ' * max(0, len(self._shown) - len(text))}")
             self._shown = text
@@ -78,6 +78,12 @@ class Live:
         if self._shown:
             self._write("\r" + " " * len(self._shown) + "\r")
             self._shown = ""
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
 
     def _write(self, text: str) -> None:
         """A terminal that is gone is switched off, the run goes on."""

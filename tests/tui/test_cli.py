@@ -248,3 +248,35 @@ def test_config_keys_and_presets_list_all_there_are(capsys: pytest.CaptureFixtur
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == list(keys())
     call(["config", "presets", "--json"])
     assert [json.loads(line)["preset"] for line in capsys.readouterr().out.splitlines()] == list(presets())
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("doctor", ["doctor"]),
+        ("bench --quick --json", ["bench", "--quick", "--json"]),
+        ("eval RUN", ["eval", "RUN", "--checkpoint", "latest"]),
+        (
+            "eval RUN --checkpoint final --episodes 3 --seed 0 --video x.mp4 --json",
+            ["eval", "RUN", "--checkpoint", "final", "--episodes", "3", "--seed", "0", "--video", "x.mp4", "--json"],
+        ),
+        ("export RUN -o there", ["export", "RUN", "--checkpoint", "latest", "--output", "there"]),
+    ],
+)
+def test_the_engines_tools_get_the_options_as_given(
+    line: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "one"
+    run.mkdir()
+    (run / "config.toml").touch()
+    became: list[list[str]] = []
+
+    def become(program: str, arguments: list[str], environment: dict[str, str]) -> None:
+        became.append(arguments)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("os.execve", become)
+    with pytest.raises(SystemExit):
+        call([word.replace("RUN", str(run)) for word in line.split()])
+    tool, *rest = [word.replace("RUN", str(run)) for word in words]
+    assert became == [[sys.executable, "-P", "-m", f"moore_engine.tools.{tool}", *rest]]
