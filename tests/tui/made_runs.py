@@ -28,9 +28,9 @@ FAKE = [sys.executable, str(ROOT / "tests" / "fake_trainer.py")]
 def make_run(folder: Path, name: str = "run", /, **sections: dict[str, Any]) -> RunDir:
     """A run that was created and never started; `sections` replace values of its configuration, unchecked."""
     frozen = config.Config()
-    for name, values in sections.items():
-        section = msgspec.structs.replace(getattr(frozen, name), **values)
-        frozen = msgspec.structs.replace(frozen, **{name: section})
+    for each, values in sections.items():
+        section = msgspec.structs.replace(getattr(frozen, each), **values)
+        frozen = msgspec.structs.replace(frozen, **{each: section})
     run = RunDir(folder / name)
     run.path.mkdir(parents=True)
     run.make()
@@ -38,7 +38,7 @@ def make_run(folder: Path, name: str = "run", /, **sections: dict[str, Any]) -> 
     return run
 
 
-def fake_run(folder: Path, name: str = "run", /, *script: dict[str, Any], **told: Any) -> RunDir:
+def fake_run(folder: Path, *script: dict[str, Any], name: str = "run", **told: Any) -> RunDir:
     """A run for tests/fake_trainer.py, told to do `script`."""
     run = make_run(folder, name)
     write_json(run.path / "fake.json", {**told, "script": script})

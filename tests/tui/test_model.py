@@ -11,7 +11,7 @@ from moore_engine import control, rundir
 from moore_engine.rundir import Beat, Lease, write_json
 from moore_tui.runs import model, plan, status
 from moore_tui.runs.model import RunModel
-from tests.tui.made_runs import beat_at, dead_identity, event, make_run, sleeper, write_events
+from tests.tui.made_runs import beat_at, dead_identity, event, line, make_run, sleeper, write_events
 
 ELSEWHERE = {**rundir.this_process(), "host": "far"}
 
@@ -22,12 +22,16 @@ def run(tmp_path):
 
 
 def put_state(run, who, word="training", **fields):
-    write_json(run.state, {"v": 1, "attempt": 1, "identity": who, "paused": False, "status": word, "t": 1.0, **fields})
+    write_json(
+        run.state,
+        {"v": 1, "attempt": 1, "identity": who, "paused": False, "status": word, "t": 1.0, **fields},
+        durable=False,
+    )
 
 
 def put_keeper(run, *attempts, word="running", who=None, **fields):
     body = {"v": 1, "identity": who or dead_identity(), "status": word, "why": "", "restarts": 0, "next_start": None}
-    write_json(run.keeper, {**body, "policy": {"max_restarts": 5}, "attempts": list(attempts), **fields})
+    write_json(run.keeper, {**body, "policy": {"max_restarts": 5}, "attempts": list(attempts), **fields}, durable=False)
 
 
 def attempt(who, ended=None, code=None, number=None, **fields):
@@ -213,7 +217,7 @@ def test_position_score_and_speed_come_from_the_newest_events(run):
         evaluation = event(1, "eval", score=71.5, return_mean="nan")
         speed = event(2, "perf", env_steps_per_s=3, updates_per_s=140.0, rss_mb=812, eta_s=100.0)
         write_events(run, evaluation, {**speed, "t": t - 40}, {**event(3), "t": t, "stage": "online", "env_step": 17})
-        found = model.snapshot(run, now=t)
+        found = RunModel(run).snapshot(now=t)
     assert (found.stage, found.epoch, found.update, found.env_step) == ("online", 1, 3, 17)
     assert (found.score, found.eval_stage, found.eval_epoch) == (71.5, "offline", 1)
     assert found.return_mean != found.return_mean
@@ -331,10 +335,11 @@ def test_a_summary_is_json(run):
 
 
 def test_two_hundred_runs_are_summed_up_in_a_moment(tmp_path):
+    block = b"".join(line(event(seq, "eval" if seq % 10 == 0 else "loss", score=1.0)) for seq in range(1, 200))
     for number in range(200):
         run = make_run(tmp_path, f"run-{number}") if number == 0 else _copy(tmp_path, number)
         put_state(run, dead_identity(), "stopped")
-        write_events(run, *(event(seq, "eval" if seq % 10 == 0 else "loss", score=1.0) for seq in range(1, 200)))
+        run.events.write_bytes(block)
     from moore_tui.runs import store
 
     start = time.process_time()
