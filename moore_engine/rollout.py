@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from moore_engine.buffers import Layout
 from moore_engine.dynamics import Dynamics
 
 PolicyAct = Callable[[Tensor], Tensor]
@@ -22,7 +22,7 @@ def rollout(
     length: int,
     penalty_coef: float,
     termination: Termination,
-    layout: Any,
+    layout: Layout,
     generator: torch.Generator,
     chunk: int = 1024,
     tick: Callable[[], None] = lambda: None,
@@ -84,7 +84,7 @@ def uncertainty_and_reward(
     *,
     length: int,
     termination: Termination,
-    layout: Any,
+    layout: Layout,
     generator: torch.Generator,
     chunk: int = 1024,
     tick: Callable[[], None] = lambda: None,

@@ -208,7 +208,7 @@ class Ensemble:
         parts = [buffer.split(sizes) for buffer in (self.params, self.grads, self.exp_avg, self.exp_avg_sq)]
         decays = [*weight_decays, 0.0]
         groups = [{"params": [p], "weight_decay": d} for p, d in zip(parts[0], decays, strict=True)]
-        optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
+        optimizer = torch.optim.Adam(groups, lr=lr, fused=True, capturable=self.device.type == "cuda")
         self._step = torch.zeros(len(sizes), device=self.device)
         for i, (param, grad, first, second) in enumerate(zip(*parts, strict=True)):
             param.grad = grad
