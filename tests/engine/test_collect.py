@@ -16,7 +16,7 @@ SMALL = {"hidden": (16, 16), "batch": 32}
 
 @pytest.fixture(scope="module")
 def hopper():
-    return collect("Hopper-v5", 400, random_steps=200, seed=0, sac=SMALL)
+    return collect("Hopper-v5", 300, random_steps=270, seed=0, sac=SMALL)
 
 
 def test_rows_continue_within_episodes_and_break_between_them(hopper):
@@ -35,7 +35,7 @@ def test_every_row_is_what_the_simulator_does_from_its_state(hopper):
     env = Env("Hopper-v5", 0)
     env.reset(seed=0)
     inner = env._env.unwrapped
-    for row in range(0, 400, 23):
+    for row in range(0, 300, 23):
         env._env.reset(seed=0)
         inner.set_state(hopper["qpos"][row], hopper["qvel"][row])
         np.testing.assert_allclose(inner._get_obs(), hopper["observations"][row], atol=1e-5)
@@ -58,9 +58,9 @@ def test_time_limits_are_timeouts():
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(hopper):
-    again = collect("Hopper-v5", 400, random_steps=200, seed=0, sac=SMALL)
+    again = collect("Hopper-v5", 300, random_steps=270, seed=0, sac=SMALL)
     assert all((again[name] == hopper[name]).all() for name in hopper)
-    other = collect("Hopper-v5", 400, random_steps=200, seed=1, sac=SMALL)
+    other = collect("Hopper-v5", 300, random_steps=270, seed=1, sac=SMALL)
     assert (other["actions"] != hopper["actions"]).any()
 
 
@@ -101,12 +101,12 @@ def test_progress_hears_of_every_episode():
 
 def test_the_command_writes_a_file_that_the_loader_reads_without_a_warning(tmp_path, capsys):
     out = tmp_path / "hopper.hdf5"
-    words = "--task Hopper-v5 --steps 500 --random-steps 400 --hidden 16 16 --ref-min -20 --ref-max 3000 --out"
+    words = "--task Hopper-v5 --steps 300 --random-steps 270 --hidden 16 16 --ref-min -20 --ref-max 3000 --out"
     assert main([*words.split(), str(out)]) == 0
-    assert "500 rows" in capsys.readouterr().out
+    assert "300 rows" in capsys.readouterr().out
     env = Env("Hopper-v5", 0)
     data = d4rl.load(out, task="Hopper-v5", obs_dim=env.obs_dim, action_dim=env.action_dim, low=env.low, high=env.high)
-    assert data.table.shape == (500, 2 * 11 + 3 + 2) and data.task == "Hopper-v5"
+    assert data.table.shape == (300, 2 * 11 + 3 + 2) and data.task == "Hopper-v5"
     assert data.warnings == []
     with h5py.File(out) as file:
         assert (file.attrs["ref_min"], file.attrs["ref_max"]) == (-20.0, 3000.0)
