@@ -39,10 +39,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> RunDir:
     return run
 
 
-def kill(run: RunDir, when: Callable[[], object], what: str) -> None:
+def kill(run: RunDir, when: Callable[[], object], what: str, every: float = 0.03) -> None:
     """Start the trainer and SIGKILL it at the first moment that `when` holds."""
     trainer = runs.start(run)
-    runs.until(when, what)
+    runs.until(when, what, every=every)
     trainer.kill()
     trainer.wait()
 
@@ -58,7 +58,7 @@ def test_a_run_killed_offline_online_and_while_saving_ends_as_the_uninterrupted_
 ) -> None:
     run = runs.make_run(tmp_path / "killed", data)
     kill(run, lambda: runs.count(run, "eval") >= 2, "the second offline evaluation")
-    kill(run, lambda: any(run.checkpoints.glob("tmp-*")), "a checkpoint being written")
+    kill(run, lambda: any(run.checkpoints.glob("tmp-*")), "a checkpoint being written", 0.001)
     kill(run, lambda: runs.count(run, "rue") >= 1, "the second online epoch")
     assert_same(run, whole)
     assert read_json(run.state)["attempt"] == 4  # type: ignore[index]

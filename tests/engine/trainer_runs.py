@@ -90,13 +90,13 @@ def finish(run: RunDir, timeout: float = 240) -> int:
     return start(run).wait(timeout)
 
 
-def until(condition: Callable[[], Any], what: str, timeout: float = 120) -> None:
+def until(condition: Callable[[], Any], what: str, timeout: float = 120, every: float = 0.03) -> None:
     """Wait for a condition; fails with its name."""
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, f"never came: {what}"
         assert any(trainer.poll() is None for trainer in _started), f"the trainer ended before {what}"
-        time.sleep(0.002)
+        time.sleep(every)
 
 
 def facts(run: RunDir) -> list[dict[str, Any]]:
