@@ -101,12 +101,12 @@ def test_progress_hears_of_every_episode():
 
 def test_the_command_writes_a_file_that_the_loader_reads_without_a_warning(tmp_path, capsys):
     out = tmp_path / "hopper.hdf5"
-    words = "--task Hopper-v5 --steps 300 --random-steps 270 --hidden 16 16 --ref-min -20 --ref-max 3000 --out"
+    words = "--task Hopper-v5 --steps 500 --random-steps 480 --hidden 16 16 --ref-min -20 --ref-max 3000 --out"
     assert main([*words.split(), str(out)]) == 0
-    assert "300 rows" in capsys.readouterr().out
+    assert "500 rows" in capsys.readouterr().out
     env = Env("Hopper-v5", 0)
     data = d4rl.load(out, task="Hopper-v5", obs_dim=env.obs_dim, action_dim=env.action_dim, low=env.low, high=env.high)
-    assert data.table.shape == (300, 2 * 11 + 3 + 2) and data.task == "Hopper-v5"
+    assert data.table.shape == (500, 2 * 11 + 3 + 2) and data.task == "Hopper-v5"
     assert data.warnings == []
     with h5py.File(out) as file:
         assert (file.attrs["ref_min"], file.attrs["ref_max"]) == (-20.0, 3000.0)
