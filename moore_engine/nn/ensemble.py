@@ -113,18 +113,18 @@ class Ensemble:
     def forward(self, inputs: Tensor, chunk: int = 1024) -> tuple[Tensor, Tensor]:
         """Mean and variance (M, n, out_dim) of every member on the same raw inputs (n, in_dim).
 
-        On a CPU a member at a time and at most `chunk` rows, so that a layer's activations stay in the cache.
+        On a CPU a member a thread and at most `chunk` rows at a time, so that a layer's activations stay in the cache.
         """
         out = torch.empty(self.members, inputs.shape[0], 2 * self.out_dim, device=self.device, dtype=self.dtype)
-        group = 1 if self.device.type == "cpu" else self.members
+        group = torch.get_num_threads() if self.device.type == "cpu" else self.members
         for start in range(0, inputs.shape[0], chunk):
             rows = slice(start, start + chunk)
             x = torch.sub(inputs[rows], self.in_mean).div_(self.in_std)
             for first in range(0, self.members, group):
                 part = slice(first, first + group)
-                act = x.expand(group, -1, -1)
+                act = x.expand(min(group, self.members - first), -1, -1)
                 for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
-                    pre = self._buffer(f"forward{layer % 2}", x.shape[0], weight.shape[2], members=group)
+                    pre = self._buffer(f"forward{layer % 2}", x.shape[0], weight.shape[2], members=act.shape[0])
                     act = silu(torch.bmm(act, weight[part], out=pre).add_(bias[part]), inplace=True)
                 torch.add(torch.bmm(act, self.weights[-1][part]), self.biases[-1][part], out=out[part, rows])
         mean, raw = out.split(self.out_dim, 2)

@@ -114,7 +114,11 @@ def test_training_steps_equal_plain_adam_on_the_loss_with_its_decay_term() -> No
 
 
 @pytest.mark.parametrize("count", [1, 5, 23])
-def test_forward_equals_the_formula_of_every_member_whatever_the_chunk(count: int) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 9])
+def test_forward_equals_the_formula_of_every_member_whatever_the_chunk_and_threads(
+    count: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     ensemble = make(members=7)
     x = data(members=1, count=count)[0][0]
     mean, var = ensemble.forward(x, chunk=4)
