@@ -136,6 +136,11 @@ class Dynamics:
         return result
 
     @property
+    def progress(self) -> tuple[int, int] | None:
+        """(whole epochs, minibatches) of the fit under way, or None."""
+        return None if self._fit is None else (self._fit.epochs, self._fit.updates)
+
+    @property
     def fitting(self) -> bool:
         """Whether a fit is under way (or was when the loaded state was saved) and the next fit() goes on with it."""
         return self._fit is not None or self._saved_fit is not None

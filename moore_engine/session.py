@@ -38,6 +38,7 @@ class Subject(Protocol):
     def step(self) -> int: ...
     def phase(self) -> int: ...
     def remaining_s(self) -> float | None: ...
+    def doing(self) -> str: ...
 
 
 class Session:
@@ -237,6 +238,7 @@ class Session:
             phases=shares,
             rss_mb=round(rss),
             eta_s=None if eta is None else round(eta),
+            doing=self.subject.doing(),
         )
         self._status(None)
 

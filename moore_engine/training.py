@@ -123,6 +123,13 @@ class Training:
         left = off.epochs * off.updates_per_epoch + online - self.counters.update
         return max(0.0, left * (time.monotonic() - since) / done)
 
+    def doing(self) -> str:
+        """The phase under way in words, with the progress of a model fit, which has no known end."""
+        fitted = self.algo.dynamics.progress
+        if self.counters.open == "fit" and fitted is not None:
+            return f"fitting the models: epoch {fitted[0] + 1}, {fitted[1]} minibatches"
+        return self.counters.open
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "counters": dataclasses.asdict(self.counters),

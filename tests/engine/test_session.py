@@ -39,6 +39,9 @@ class Counting:
     def remaining_s(self) -> float | None:
         return None
 
+    def doing(self) -> str:
+        return "counting"
+
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
