@@ -50,7 +50,12 @@ class Session:
         run.make()
         self.lease = Lease(run, status="starting")
         self.beat = Beat(run)
-        self.position: Callable[[], dict[str, Any]] = lambda: {"stage": "offline", "epoch": 1, "update": 0, "env_step": 0}
+        self.position: Callable[[], dict[str, Any]] = lambda: {
+            "stage": "offline",
+            "epoch": 1,
+            "update": 0,
+            "env_step": 0,
+        }
         self.events = EventWriter(run.events, self.lease.attempt, lambda: self.position(), self.lease.check)
         self.subject: Subject | None = None
         self.made_with: dict[str, str] = {}

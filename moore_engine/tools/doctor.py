@@ -25,7 +25,11 @@ def main(argv: list[str]) -> int:
 def packages() -> dict[str, Any]:
     from moore_engine.start import versions
 
-    return {"what": "packages", "ok": True, "is": ", ".join(f"{name} {version}" for name, version in versions().items())}
+    return {
+        "what": "packages",
+        "ok": True,
+        "is": ", ".join(f"{name} {version}" for name, version in versions().items()),
+    }
 
 
 def processor() -> dict[str, Any]:
@@ -43,7 +47,11 @@ def gpu() -> dict[str, Any]:
     if not torch.cuda.is_available():
         return {"what": "gpu", "ok": True, "is": "none: device = auto trains on the CPU"}
     free, whole = torch.cuda.mem_get_info()
-    return {"what": "gpu", "ok": True, "is": f"{torch.cuda.get_device_name()}, {free / 2**30:.0f} of {whole / 2**30:.0f} GiB free"}
+    return {
+        "what": "gpu",
+        "ok": True,
+        "is": f"{torch.cuda.get_device_name()}, {free / 2**30:.0f} of {whole / 2**30:.0f} GiB free",
+    }
 
 
 def task() -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from moore_engine import checkpoint, config
 from moore_engine.config import Config
 from moore_engine.envs import Env

@@ -118,7 +118,9 @@ def _branch(settings: Config, base: Path, data_sha256: str) -> str:
         for key in keys:
             mine, other = getattr(getattr(settings, section), key), getattr(getattr(theirs, section), key)
             if mine != other:
-                raise ConfigError(f"run.from = {where}: {section}.{key} is {other} there and {mine} here; they must agree.")
+                raise ConfigError(
+                    f"run.from = {where}: {section}.{key} is {other} there and {mine} here; they must agree."
+                )
     return f"{source.path}@{found.path.name}#{found.digest()}"
 
 

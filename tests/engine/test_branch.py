@@ -88,7 +88,9 @@ def test_an_extended_run_goes_on_to_its_new_last_epoch(tmp_path: Path, data: Pat
     state = read_json(run.state)
     assert state is not None
     assert (state["status"], state["env_step"]) == ("done", 120)
-    evaluated = [e["epoch"] for e in events.visible(events.read(run.events)) if e["k"] == "eval" and e["stage"] == "online"]
+    evaluated = [
+        e["epoch"] for e in events.visible(events.read(run.events)) if e["k"] == "eval" and e["stage"] == "online"
+    ]
     assert evaluated == [1, 2]
 
 

@@ -43,7 +43,9 @@ def write_data(path: Path, task: str = "InvertedPendulum-v4", rows: int = 1500) 
     for _ in range(rows):
         action = rng.uniform(-1, 1, env.action_dim).astype(np.float32)
         next_obs, reward, terminated, truncated = env.step(action)
-        for key, value in zip(columns, (obs, env.to_task_units(action), next_obs, reward, terminated, truncated), strict=True):
+        for key, value in zip(
+            columns, (obs, env.to_task_units(action), next_obs, reward, terminated, truncated), strict=True
+        ):
             columns[key].append(value)
         obs = env.reset() if terminated or truncated else next_obs
     write_d4rl(
