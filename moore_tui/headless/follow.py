@@ -15,7 +15,7 @@ from moore_engine.rundir import EXIT_CTRL_C, EXIT_DONE, RunDir
 from moore_tui.headless.diagnostics import PROGRAM, say
 from moore_tui.headless.output import answer, answer_json, duration, number, pairs, plain
 from moore_tui.headless.progress import Live, Progress
-from moore_tui.headless.show import speed
+from moore_tui.headless.show import epoch, speed
 from moore_tui.headless.summary import Summary, summarise
 from moore_tui.headless.verbs import exit_code
 from moore_tui.runs import control, tail
@@ -162,7 +162,7 @@ class _View:
         self.live.show(
             Progress(
                 stage=shot.stage or "",
-                epoch=shot.epoch or 0,
+                epoch=epoch(shot),
                 epochs=shot.epochs or 0,
                 done=shot.progress or 0.0,
                 result=shot.return_mean,

@@ -38,7 +38,7 @@ def details(shot: Snapshot, log: Sequence[str] = ()) -> list[tuple[str, str]]:
     now = time.time()
     state = paint(shot.state, COLOUR[shot.state], sys.stdout)
     epochs = f" of {shot.epochs}" if shot.epochs else ""
-    stage = f"{shot.stage}, epoch {shot.epoch}{epochs}" if shot.stage else ""
+    stage = f"{shot.stage}, epoch {epoch(shot)}{epochs}" if shot.stage else ""
     if stage and shot.progress is not None:
         stage += f" ({shot.progress:.0%} of the run)"
     evaluation = ""
@@ -90,6 +90,11 @@ def speed(shot: Snapshot, both: bool = False) -> str:
     return f"{steps}, {updates}" if both and shot.env_steps_per_s is not None else steps
 
 
+def epoch(shot: Snapshot) -> int:
+    """The epoch a run is in; at the end of a stage, that stage's last."""
+    return min(shot.epoch or 0, shot.epochs or shot.epoch or 0)
+
+
 def age(path: Path, now: float) -> str:
     """Time since a checkpoint was written."""
     try:
@@ -127,7 +132,7 @@ def row(shot: Snapshot) -> tuple[str, ...]:
         shot.id,
         shot.state,
         shot.stage or "-",
-        f"{shot.epoch}/{shot.epochs or '?'}" if shot.epoch is not None else "-",
+        f"{epoch(shot)}/{shot.epochs or '?'}" if shot.epoch is not None else "-",
         number(shot.return_mean),
         number(shot.score),
         "-" if figure is None else rate(figure, "step/s" if shot.stage == "online" else "update/s").replace(" ", ""),

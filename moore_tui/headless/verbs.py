@@ -49,6 +49,8 @@ def ask(
     args = {"key": key, "value": value} if key else {}
     patience = control.TIMEOUT_S if timeout is None else timeout
     got = control.request(run, verb, wait=wait or timeout is not None, timeout=patience, **args)
+    if got is not None and verb == "stop":
+        _ended(run, patience)
     if got is None:
         if as_json:
             answer_json({"run": run.id, "verb": verb, "ok": None, **args})
@@ -64,6 +66,15 @@ def ask(
         what = f" {got.path}" if got.path else (f" {key} to {value}" if key else "")
         answer(f"{run.id} {PAST[verb]}{what}{where}{'; ' + got.why if got.why else ''}")
     return EXIT_DONE
+
+
+def _ended(run: RunDir, patience: float) -> None:
+    """Wait until a trainer that has granted a stop is gone, so that the next command may start the run again."""
+    model, deadline = RunModel(run), time.monotonic() + patience
+    while model.snapshot().running:
+        if time.monotonic() >= deadline:
+            raise Failure(f"run {run.id} has saved its checkpoint but has not ended within {patience:g} s", EXIT_LOST)
+        time.sleep(POLL_S)
 
 
 def change(name: str, runs_dir: str | None, setting: str, *, wait: bool, timeout: float | None, as_json: bool) -> int:

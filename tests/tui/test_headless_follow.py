@@ -142,6 +142,7 @@ def test_a_stopped_run_is_resumed_to_its_end(console: Console) -> None:
     console(*RUN, "--detach")
     wait_for(lambda: console.snapshot("one").update == 12, "update 12")
     assert console("stop", "one", "--wait").returncode == 0
+    assert console.snapshot("one").state == "interrupted"
     assert console("wait", "one").returncode == 75
     (console.runs / "one" / "go").touch()
     done = console("resume", "one")

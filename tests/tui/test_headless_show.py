@@ -112,6 +112,13 @@ def test_list_keeps_the_states_asked_for(runs: Path, capsys: pytest.CaptureFixtu
     assert call(["list", "--state", "dead"]) == 2
 
 
+def test_a_stage_that_is_over_shows_its_last_epoch(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make(runs, "alpha", "done", epoch=101, t=2.0)
+    run.events.write_text("")
+    call(["list"])
+    assert capsys.readouterr().out.splitlines()[1].split()[3] == "100/100"
+
+
 def test_an_empty_runs_directory_says_how_to_start(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["list"]) == 0
     out, err = capsys.readouterr()
