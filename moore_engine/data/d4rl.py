@@ -7,8 +7,6 @@ poison a dynamics model. An episode is then also cut after 1000 rows, since v0 r
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from moore_engine import terminations
 from moore_engine.buffers import Layout
-from moore_engine.data import genuine, hdf5, physics, validate
+from moore_engine.data import genuine, hdf5, labels, physics, validate
 from moore_engine.data.transitions import Bool, DataError, Float32, Transitions, episode_stats, table_hash
 from moore_engine.data.write import write_d4rl
 
@@ -143,14 +141,14 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
         keys: list[str] = []
         file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
         stored_next = "next_observations" in file
-        task, made_by = _task(file), _made_by(file)
+        task, made_by = labels.task(file), labels.made_by(file)
     version = _format(name, stored_next)
     alike = genuine.of_size(size)
     return FileInfo(name, size, rows, obs_dim, action_dim, version, task, made_by, alike, tuple(sorted(keys)))
 
 
 def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -> _Contents:
-    own_task = _task(file)
+    own_task = labels.task(file)
     if checks and own_task is not None and own_task != task:
         raise DataError(
             f"{name} was made with {own_task} but the run asks for {task}: set data.task to {own_task} or give another "
@@ -192,8 +190,8 @@ def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -
         table[:, layout.reward] = file["rewards"][()].reshape(n, 1)
     table[:, layout.terminal] = terminals[:, None]
     samples = _samples(name, file, task, table, layout, terminals) if checks and stored_next else None
-    return _Contents(table, terminals, timeouts, stored_next, own_task, _made_by(file), _reference(name, file),
-                     warnings, samples)  # fmt: skip
+    maker, reference = labels.made_by(file), labels.reference(name, file)
+    return _Contents(table, terminals, timeouts, stored_next, own_task, maker, reference, warnings, samples)
 
 
 def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
@@ -274,37 +272,6 @@ def _samples(
         reward=table[rows, layout.reward].ravel(),
         terminal=terminals[rows],
     )
-
-
-def _reference(name: str, file: h5py.File) -> tuple[float, float] | None:
-    """The set's own returns of score 0 and 100, attributes ref_min and ref_max."""
-    try:
-        low, high = (float(file.attrs[key]) for key in ("ref_min", "ref_max"))
-    except KeyError:
-        return None
-    except (TypeError, ValueError):
-        low, high = math.nan, math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise DataError(f"{name}: its attributes ref_min and ref_max must be finite numbers, the first the smaller.")
-    return low, high
-
-
-def _task(file: h5py.File) -> str | None:
-    """The Gymnasium task the file names: attribute task, env_id or env_spec (JSON, as Minari's), or metadata/env_id."""
-    for key in ("task", "env_id"):
-        if found := hdf5.text(file.attrs.get(key)):
-            return found
-    if spec := hdf5.text(file.attrs.get("env_spec")):
-        try:
-            found = json.loads(spec).get("id")
-        except (ValueError, AttributeError):
-            found = spec
-        return found if isinstance(found, str) else None
-    return hdf5.scalar_text(file, "metadata/env_id")
-
-
-def _made_by(file: h5py.File) -> str | None:
-    return hdf5.text(file.attrs.get("made_by")) or hdf5.scalar_text(file, "metadata/algorithm")
 
 
 def _format(name: str, stored_next: bool) -> str:

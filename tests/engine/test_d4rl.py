@@ -346,6 +346,20 @@ def test_the_metadata_of_a_file_name_its_task_and_maker(tmp_path):
     assert (data.task, data.made_by) == ("Pendulum-v1", "SAC")
 
 
+def test_a_file_may_bring_the_returns_of_score_0_and_100(tmp_path):
+    write_d4rl(tmp_path / "a.hdf5", **rows(), attrs={"ref_min": -10.0, "ref_max": 90})
+    assert read(tmp_path / "a.hdf5").reference == (-10.0, 90.0)
+    write_d4rl(tmp_path / "b.hdf5", **rows())
+    assert read(tmp_path / "b.hdf5").reference is None
+
+
+@pytest.mark.parametrize("low, high", [(5.0, 5.0), (float("nan"), 1.0), ("some", 1.0)])
+def test_reference_returns_that_span_nothing_are_refused(tmp_path, low, high):
+    write_d4rl(tmp_path / "a.hdf5", **rows(), attrs={"ref_min": low, "ref_max": high})
+    with pytest.raises(DataError, match="ref_min and ref_max must be finite numbers"):
+        read(tmp_path / "a.hdf5")
+
+
 def test_info_tells_a_file_without_reading_its_rows(tmp_path):
     path = save(tmp_path / "a.hdf5", rows())
     with h5py.File(path, "a") as file:
