@@ -22,13 +22,13 @@ class DataError(ValueError):
 class Transitions:
     """A checked data set.
 
-    `table` (n, layout.width) float32, C-contiguous, in the file's order: obs | action in [-1, 1] | next_obs | reward |
-    terminal.
-    `sha256` is the source file's and says which data set it is; `table_sha256` is that of the table's bytes.
-    `returns` (episodes,) float64 and `lengths` (episodes,) int64 are those of all episodes that ended in the file, rows
-    dropped from the table included; a cut last episode counts only where there is no other.
-    `terminals` and `timeouts` count rows of the file. `task` is the task the file itself names. `made_by` is what made
-    it, where known. `reference` is the set's own (min, max) return, which score 0 and 100. `genuine` names the official data set whose checksum the file has.
+    `table` (n, layout.width) float32, C-contiguous, in the file's order: obs | action in [-1, 1] | next_obs | reward
+    | terminal. `sha256` is the source file's and says which data set it is; `table_sha256` is that of the table's
+    bytes. `returns` (episodes,) float64 and `lengths` (episodes,) int64 are those of all episodes that ended in the
+    file, rows dropped from the table included; a cut last episode counts only where there is no other. `terminals`
+    and `timeouts` count rows of the file. `task` is the task the file itself names. `made_by` is what made it, where
+    known. `reference` is the set's own (min, max) return, which score 0 and 100. `genuine` names the official data
+    set whose checksum the file has.
     """
 
     layout: Layout
