@@ -69,7 +69,7 @@ def save(run: RunDir, state: dict[str, Any], *, step: int, name: str = "", **fac
         fsync_folder(tmp)
         if final.exists():
             shutil.rmtree(final)
-        os.rename(tmp, final)
+        tmp.rename(final)
     except BaseException:
         shutil.rmtree(tmp, ignore_errors=True)
         raise

@@ -6,7 +6,6 @@ Works on network file systems, survives restarts, leaves a record. SIGUSR1 to th
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +46,7 @@ def post(run: RunDir, verb: str, *, by: str = "", **args: Any) -> Request:
 def pending(run: RunDir) -> list[Request]:
     """Requests without an acknowledgement, oldest first."""
     try:
-        names = set(os.listdir(run.control))
+        names = {path.name for path in run.control.iterdir()}
     except OSError:
         return []
     ids = sorted(name[4:-5] for name in names if name.startswith("req-") and name.endswith(".json"))

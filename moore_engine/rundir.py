@@ -68,7 +68,7 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
         if durable:
             file.flush()
             os.fsync(file.fileno())
-    os.replace(tmp, path)
+    tmp.replace(path)
     if durable:
         fsync_folder(path.parent)
 
@@ -180,13 +180,13 @@ class Lease:
             now = read_json(self._path) or {}
             if now.get("identity") != self._fields["identity"]:
                 raise Superseded(
-                    f"attempt {self.attempt} of this run was superseded by attempt {now.get('attempt')}; it writes no more"
+                    f"attempt {self.attempt} of this run was superseded by attempt {now.get('attempt')}: it stops"
                 )
             self._stamp = self._stat()
 
     def _stat(self) -> tuple[int, int] | None:
         try:
-            stat = os.stat(self._path)
+            stat = self._path.stat()
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns
@@ -208,21 +208,20 @@ class Beat:
         self._number += 1
         new = self._folder / f"{self._number}-{promise_s:g}"
         os.utime(self._path)
-        os.rename(self._path, new)
-        self._path = new
+        self._path = self._path.rename(new)
 
 
 def read_beat(run: RunDir) -> tuple[int, float, float] | None:
     """(number, promised seconds, unix time of the beat), or None before the first."""
     best: tuple[int, float, float] | None = None
     try:
-        names = os.listdir(run.beat)
+        names = [path.name for path in run.beat.iterdir()]
     except OSError:
         return None
     for name in names:
         number, _, promise = name.partition("-")
         try:
-            beat = int(number), float(promise), os.stat(run.beat / name).st_mtime
+            beat = int(number), float(promise), (run.beat / name).stat().st_mtime
         except (OSError, ValueError):
             continue
         best = max(best, beat) if best else beat

@@ -10,6 +10,7 @@ import errno
 import resource
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -198,7 +199,7 @@ class Session:
                 break
             except OSError as error:
                 self._wait_for_disk(error)
-        self.emit("ack", id=request.id, verb=request.verb, ok=ok, why=why, **{k: v for k, v in facts.items()})
+        self.emit("ack", id=request.id, verb=request.verb, ok=ok, why=why, **facts)
 
     def _pause(self, _: control.Request) -> dict[str, Any]:
         self.paused = True
@@ -259,7 +260,8 @@ class Session:
         """Hold the run while the disk is full, keeping the last checkpoint; any other error is raised."""
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise error
-        print(f"warning: disk full at {self.run.path}: the run waits; free some space and it goes on", flush=True)
+        sys.stderr.write(f"disk full at {self.run.path}: the run waits; free some space and it goes on\n")
+        sys.stderr.flush()
         until = time.monotonic() + DISK_S
         while time.monotonic() < until:
             self.beat(PROMISE_S)

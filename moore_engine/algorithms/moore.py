@@ -1,6 +1,6 @@
 """MOORe (Mao et al. 2022, arXiv 2201.10070), Algorithm 1: MOPO goes on online, its draws sliding from D_off to D_on.
 
-Offline rows have priority f(t) = 1/(alpha t) at online epoch t and online rows 1, in the model fit and the rollout starts.
+Offline rows have priority f(t) = 1/(alpha t) at online epoch t and online rows 1, in the model fit and rollout starts.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class MOORe(MOPO):
             self.dynamics.refit_scaler(*mix_moments(moments))
 
     def share(self) -> dict[str, Any]:
-        """The facts of a `share` event: P_off as expected and as drawn since the last fit began, f(t), the epoch's shift."""
+        """The facts of a `share` event: P_off as expected and as drawn since the last fit began, f(t), shift."""
         if not self.online:
             return super().share()
         n_off, n_on = self.replay.n_off, self.replay.n_on
@@ -98,7 +98,7 @@ class MOORe(MOPO):
         }
 
     def study(self, epoch: int) -> dict[str, Any] | None:
-        """Relative Uncertainty Error of the epoch before: |U_t - U_t+1| / |eta_t|, same policy and starts, newer models.
+        """Relative Uncertainty Error of the epoch before: |U_t - U_t+1| / |eta_t|, with newer models.
 
         The facts of a `rue` event; None after the first epoch. Then it begins the study of this epoch. Short, and
         with the policy's parameters on loan, so it has no ticks.

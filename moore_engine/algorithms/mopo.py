@@ -1,6 +1,6 @@
 """MOPO (Yu et al. 2020): an ensemble of dynamics models, and SAC on short model rollouts whose rewards are penalised.
 
-Reward r - lambda u(s, a), u the ensemble's uncertainty (Sec. 4.2). Training rows and rollout starts are uniform over D_off.
+Reward r - lambda u(s, a), u the ensemble's uncertainty (Sec. 4.2). Training rows and rollout starts: uniform over D_off.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class MOPO:
     # --- phases ---
 
     def fit(self, number: int, tick: Tick) -> dict[str, Any]:
-        """Fit the ensemble to the real rows, going on where a stopped fit `number` was; the facts of a `model` event."""
+        """Fit the ensemble, going on where a stopped fit `number` was; the facts of a `model` event."""
         if not self.dynamics.fitting:
             self.sampler.reset_counts()
             self.scale()
@@ -75,7 +75,7 @@ class MOPO:
         )  # fmt: skip
 
     def rollout(self, number: int, tick: Tick) -> dict[str, Any]:
-        """Roll the policy out in the models from real states, store the rows in D_model; the facts of an `unc` event."""
+        """Roll the policy out in the models from real states into D_model; the facts of an `unc` event."""
         stage = self.config.online if self.online else self.config.offline
         draws = generator(self.seed, "rollout", number, device=self.device)
         before = self.sampler.state_dict()

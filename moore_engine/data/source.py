@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from moore_engine.data import d4rl
+from moore_engine.data.d4rl import load as load_d4rl
 from moore_engine.data.transitions import DataError, Transitions
 
 __all__ = ["DataError", "load", "locate"]
@@ -23,7 +23,7 @@ def locate(path: str, base: Path) -> str:
 
 def load(path: str, **options: Any) -> Transitions:
     """The data set as one table; options as for `d4rl.load`. Raises DataError."""
-    return d4rl.load(_bundled(path) if path.startswith(BUNDLED) else Path(path), **options)
+    return load_d4rl(_bundled(path) if path.startswith(BUNDLED) else Path(path), **options)
 
 
 def _bundled(path: str) -> Path:

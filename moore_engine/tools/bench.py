@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _rows(count: int) -> torch.Tensor:
 
 def _products(sizes: list[int]) -> float:
     """Floating-point operations of one row's forward pass."""
-    return 2.0 * sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return 2.0 * sum(a * b for a, b in pairwise(sizes))
 
 
 if __name__ == "__main__":

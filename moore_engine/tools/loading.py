@@ -27,7 +27,7 @@ class Loaded:
 
 
 def load_policy(run: RunDir, name: str) -> Loaded:
-    """The policy of checkpoint `name` ("latest", "switch", "final" = latest). Raises ConfigError and CheckpointError."""
+    """The policy of checkpoint `name` ("latest", "switch", "final" = latest). Raises ConfigError, CheckpointError."""
     settings = config.load(run.config)
     saved = checkpoint.find(run, "latest" if name == "final" else name)
     state = checkpoint.load(saved)

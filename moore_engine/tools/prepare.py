@@ -1,7 +1,7 @@
 """Check everything a run needs before it exists: `python -m moore_engine.tools.prepare` with a request on stdin.
 
-Request {"config": TOML, "trust": [names], "base_dir": folder} -> {"config": TOML with nothing left open, "rows", "disk_mb",
-"warnings", "dataset"}; bad input is one sentence on stderr and exit code 2.
+Request {"config": TOML, "trust": [names], "base_dir": folder} -> {"config": TOML with nothing left open, "rows",
+"disk_mb", "warnings", "dataset"}; bad input is one sentence on stderr and exit code 2.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,11 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
 
 
 def _weights(sizes: list[int]) -> int:
-    return sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False))
+    return sum((a + 1) * b for a, b in pairwise(sizes))
 
 
 def _branch(settings: Config, base: Path, data_sha256: str) -> str:
-    """`run.from` with its folder absolute and the state's digest behind it, checked to be of the same data and sizes."""
+    """`run.from` with its folder absolute and the state's digest behind it, of the same data and sizes."""
     from moore_engine import checkpoint
 
     where, _, _ = settings.run.from_.partition("#")

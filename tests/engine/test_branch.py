@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moore_engine import checkpoint, control, events
+from moore_engine import checkpoint, control
 from moore_engine.rundir import EXIT_DONE, EXIT_USAGE, RunDir, read_json
 from tests.engine import trainer_runs as runs
 
@@ -72,7 +72,7 @@ def test_a_finished_run_exits_0_at_once_and_writes_nothing(trunk: RunDir) -> Non
 
 
 def test_a_finished_run_keeps_its_policies_and_drops_only_the_model_rows(trunk: RunDir) -> None:
-    assert [each.path.name for each in checkpoint.listing(trunk)][0] == "switch"
+    assert checkpoint.listing(trunk)[0].path.name == "switch"
     assert len(checkpoint.listing(trunk)) == 2
     final = checkpoint.load(checkpoint.find(trunk))
     assert checkpoint.find(trunk).manifest["dropped"] == ["model_rows"]
@@ -88,10 +88,7 @@ def test_an_extended_run_goes_on_to_its_new_last_epoch(tmp_path: Path, data: Pat
     state = read_json(run.state)
     assert state is not None
     assert (state["status"], state["env_step"]) == ("done", 120)
-    evaluated = [
-        e["epoch"] for e in events.visible(events.read(run.events)) if e["k"] == "eval" and e["stage"] == "online"
-    ]
-    assert evaluated == [1, 2]
+    assert [fact["epoch"] for fact in online(run) if fact["k"] == "eval"] == [1, 2]
 
 
 def test_another_data_set_than_the_frozen_one_is_refused(tmp_path: Path, data: Path) -> None:

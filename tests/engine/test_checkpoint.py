@@ -75,7 +75,7 @@ def test_one_flipped_bit_is_refused_by_name(run: RunDir, name: str) -> None:
 def test_a_missing_file_is_refused_by_name(run: RunDir) -> None:
     saved = checkpoint.save(run, STATE, step=1)
     (saved.path / "env.safetensors").unlink()
-    with pytest.raises(checkpoint.CheckpointError, match="env.safetensors cannot be read"):
+    with pytest.raises(checkpoint.CheckpointError, match=r"env\.safetensors cannot be read"):
         checkpoint.load(saved)
 
 

@@ -195,7 +195,7 @@ def test_a_full_disk_holds_the_run_and_keeps_the_last_checkpoint(
     session.save()
     assert len(tries) == 3
     assert len(checkpoint.listing(session.run)) == 2
-    assert "disk full" in capsys.readouterr().out
+    assert "disk full" in capsys.readouterr().err
 
 
 def test_another_kind_of_disk_error_is_not_swallowed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

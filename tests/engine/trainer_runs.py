@@ -20,7 +20,8 @@ from moore_engine.rundir import RunDir
 
 SMALL = [
     "run.threads=1", "run.device=cpu", "model.networks=3", "model.elites=2", "model.hidden=[32,32]",
-    "model.weight_decay=[1e-5,1e-5,1e-5]", "model.patience=2", "model.max_epochs=4", "sac.hidden=[32,32]", "sac.batch=64",
+    "model.weight_decay=[1e-5,1e-5,1e-5]", "model.patience=2", "model.max_epochs=4", "sac.hidden=[32,32]",
+    "sac.batch=64",
     "offline.epochs=4", "offline.updates_per_epoch=200", "offline.rollout_every=100", "offline.rollout_batch=1500",
     "offline.rollout_length=3", "offline.retain_epochs=2", "offline.real_ratio=0.1", "online.epochs=4",
     "online.steps_per_epoch=60", "online.model_every=20", "online.rollout_batch=500", "online.rollout_length=3",
