@@ -6,6 +6,7 @@ Works on network file systems, survives restarts, leaves a record. SIGUSR1 to th
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -94,7 +94,8 @@ class SAC:
         self._critic_gradients()
         self.dist_backward(self.daction, *self.temperature_shares)
         self.policy_backward()
-        torch.addmm(self.minus_target_entropy, self.log_prob, self.minus_mean, out=self.temperature_grad)
+        torch.dot(self.log_prob[0], self.minus_share[0], out=self.temperature_grad.view(()))
+        self.temperature_grad.sub_(self.target_entropies)
         self.steps.add_(self.one)
         for adam in (self.critic_adam, self.actor_adam, self.temperature_adam):
             adam.step()
@@ -191,8 +192,7 @@ class SAC:
         self.temperature, self.one = like.new_ones(1, 1), torch.ones_like(self.steps)
         self.scales, self.scaled_temperature = like.new_tensor([-1.0, 1.0 / size, 2.0 / size]), like.new_zeros(1, 3)
         self.minus_temperature, *self.temperature_shares = self.scaled_temperature.split(1, 1)
-        self.minus_target_entropy = like.new_full((1, 1), -self.target_entropy)
-        self.minus_mean = like.new_full((size, 1), -1.0 / size)
+        self.target_entropies = like.new_full((1, 1), self.target_entropy)
         self.sums = {name: like.new_zeros(1, size) for name in ("q", "actor", "entropy", "q_mean")}
         self.sums["temperature"] = like.new_zeros(1, 1)
         self.count = torch.zeros_like(self.steps)

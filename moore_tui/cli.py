@@ -25,6 +25,9 @@ def call(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
+        if list(arguments) in ([], ["--debug"]):
+            os.environ.update({"MOORE_DEBUG": "1"} if arguments else {})
+            return console()
         found = quick.read(arguments)
         if found is not None:
             command, values = found
@@ -39,6 +42,23 @@ def call(arguments: Sequence[str]) -> int:
         if diagnostics.debugging():
             raise
         return diagnostics.complain(error)
+
+
+def console() -> int:
+    """Open the console on a terminal that can draw it; anywhere else print the table of runs and a hint."""
+    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _has_app():
+        from moore_tui.app import open_console  # type: ignore[import-not-found, unused-ignore]
+
+        return int(open_console() or EXIT_DONE)
+    from moore_tui.headless import show
+
+    return show.console()
+
+
+def _has_app() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("moore_tui.app") is not None
 
 
 def full(arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """MOPO (Yu et al. 2020): an ensemble of dynamics models, and SAC on short model rollouts whose rewards are penalised.
 
-Reward r - lambda u(s, a), u the ensemble's uncertainty (Sec. 4.2). Training rows and rollout starts: uniform over D_off.
+Reward r - lambda u(s, a), u the ensemble's uncertainty (Sec. 4.2); rows are drawn uniformly from D_off.
 """
 
 from __future__ import annotations

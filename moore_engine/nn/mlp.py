@@ -21,7 +21,7 @@ zero_where_not_positive = torch.ops.aten.threshold_backward.grad_input
 class MLP:
     """A relu network whose weights are views of `flat`: per layer a matrix (1 + fan_in, fan_out), biases first.
 
-    `sizes` are the widths from input to output, `flat` is (numel(sizes),). The last layer is linear.
+    The first is stored transposed, as its gradient is then twice as fast to compute for a small fan_in. `sizes` are the widths from input to output, `flat` is (numel(sizes),). The last layer is linear.
     Raises ValueError if `flat` has another length.
     """
 
@@ -32,6 +32,7 @@ class MLP:
         shapes = [(1 + fan_in, fan_out) for fan_in, fan_out in pairwise(sizes)]
         parts = flat.split([rows * cols for rows, cols in shapes])
         self.weights = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+        self.weights[0] = parts[0].view(shapes[0][::-1]).t()
         self._hidden = [weight.t() for weight in self.weights[:-1]]
         self._last = self.weights[-1].t()
 

@@ -154,14 +154,7 @@ def version() -> int:
 
 
 def console(runs_dir: str | None = None) -> int:
-    """Open the console on a terminal; anywhere else print the table and how to go on."""
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        try:
-            from moore_tui.app import open_console  # type: ignore[import-not-found, unused-ignore]
-        except ModuleNotFoundError:
-            pass
-        else:
-            return int(open_console(find.runs_dir(runs_dir)) or EXIT_DONE)
+    """What `moore-console` alone prints where it cannot draw: the table and how to go on."""
     code = listing(runs_dir, as_json=False)
     say(f"{PROGRAM} --help lists the commands")
     return code

@@ -60,6 +60,7 @@ def test_gradients_of_every_parameter_are_autograds(hidden: tuple[int, ...], bac
     leaf = flat.clone().requires_grad_()
     parts = leaf.split([weight.numel() for weight in net.weights])
     weights = [part.view(weight.shape) for part, weight in zip(parts, net.weights, strict=True)]
+    weights[0] = parts[0].view(net.weights[0].shape[::-1]).t()
     x = first = weights[0].t() @ inputs[:, back]
     for weight in weights[1:]:
         x = weight[1:].t() @ torch.relu(x) + weight[0][:, None]

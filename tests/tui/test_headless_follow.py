@@ -307,3 +307,23 @@ def test_names_to_trust_reach_the_trainer_of_this_start_only(console: Console) -
     assert "trusts a,b" in console("logs", "one").stdout
     console("resume", "one")
     assert "trusts None" in console("logs", "one").stdout
+
+
+def test_alone_on_a_dumb_terminal_it_prints_the_table(console: Console) -> None:
+    console.env["TERM"] = "dumb"
+    console(*RUN)
+    terminal = Terminal(console)
+    assert terminal.leave() == 0
+    assert "NAME" in terminal.seen and "\x1b" not in terminal.seen and "--help lists the commands" in terminal.seen
+
+
+def test_colour_marks_the_state_on_a_terminal_and_obeys_no_color(console: Console) -> None:
+    console.tell(script=[{"update": 3, "do": "exit", "value": 2}])
+    console(*RUN)
+    seen = []
+    for _ in range(2):
+        terminal = Terminal(console, "status", "one")
+        assert terminal.leave() == 0
+        seen.append(terminal.seen)
+        console.env["NO_COLOR"] = "1"
+    assert "\x1b[31mcrashed\x1b[0m" in seen[0] and "crashed" in seen[1] and "\x1b" not in seen[1]
