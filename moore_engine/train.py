@@ -31,13 +31,15 @@ class Desk(Protocol):
 
 def train(run: Training, desk: Desk) -> None:
     """Run from wherever the counters stand to the end; what is left needs no D_model."""
+    if run.counters.finished:
+        return
     if run.counters.stage == "offline":
         offline(run, desk)
         if "online" in run.algo.STAGES:
             switch(run, desk)
     if run.counters.stage == "online":
         online(run, desk)
-    run.counters.begun -= 1  # an extended run begins here again
+    run.counters.finished = True
     desk.save(drop=("model_rows",), keep=1)
 
 

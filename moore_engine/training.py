@@ -58,6 +58,7 @@ class Counters:
     """What the end of this epoch still owes."""
     baselines: int = 0
     """Evaluations of the frozen policy at the switch done so far."""
+    finished: bool = False
 
 
 class Training:
@@ -79,9 +80,15 @@ class Training:
         self._started = (time.monotonic(), 0)
 
     def configure(self, config: Config) -> None:
-        """Take a changed configuration; it holds from the next phase (alpha from the next epoch)."""
+        """Take a changed configuration; it holds from the next phase (alpha from the next epoch).
+
+        More epochs open a finished run again, at the beginning of the epoch after its last.
+        """
         if config.online.epochs > self.config.online.epochs:
             self.replay.reserve(config.online.epochs * config.online.steps_per_epoch)
+            if self.counters.finished:
+                self.counters.finished = False
+                self.counters.begun -= 1
         self.config = config
         self.algo.configure(config)
 

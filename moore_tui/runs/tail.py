@@ -109,7 +109,6 @@ class ByteTail:
         self.path = path
         self.offset = 0
         self.more = False
-        self._file: tuple[int, int] | None = None
         self._last = b""
 
     def poll(self, limit: int) -> tuple[list[bytes], bool]:
@@ -119,13 +118,12 @@ class ByteTail:
         except OSError:
             return [], self._forget()
         try:
-            stat = os.fstat(fd)
-            reset = self._other(fd, stat) and self._forget()
-            self._file = stat.st_dev, stat.st_ino
-            block = self._read(fd, stat.st_size, limit)
+            size = os.fstat(fd).st_size
+            reset = self._other(fd) and self._forget()
+            block = self._read(fd, size, limit)
         finally:
             os.close(fd)
-        self.more = bool(block) and self.offset + len(block) < stat.st_size
+        self.more = bool(block) and self.offset + len(block) < size
         if block:
             self.offset += len(block)
             self._last = (self._last + block[-self._CHECK :])[-self._CHECK :]
@@ -143,18 +141,14 @@ class ByteTail:
             limit *= 2
         return b""
 
-    def _other(self, fd: int, stat: os.stat_result) -> bool:
+    def _other(self, fd: int) -> bool:
         """Replaced, cut below what was read, or rewritten: the bytes before the offset are not those read before."""
-        if self._file is None:
-            return False
-        if (stat.st_dev, stat.st_ino) != self._file or stat.st_size < self.offset:
-            return True
         return os.pread(fd, len(self._last), self.offset - len(self._last)) != self._last
 
     def _forget(self) -> bool:
         """Start over; True if anything had been read."""
         had = self.offset > 0
-        self.offset, self.more, self._file, self._last = 0, False, None, b""
+        self.offset, self.more, self._last = 0, False, b""
         return had
 
 

@@ -136,6 +136,15 @@ def test_a_killed_run_is_not_started_again(tmp_path):
     assert not control.kill(run)
 
 
+def test_a_kill_where_the_attempt_before_crashed_is_a_kill(tmp_path):
+    run = fake_run(tmp_path, do("signal", signal.SIGSEGV, update=7, attempt=1), do("wait", "go", update=7, attempt=2))
+    launcher().start(run)
+    wait_for(lambda: model.snapshot(run).attempt == 2)
+    wait_at(run, 7)
+    control.kill(run)
+    assert (keeper_of(run)["status"], keeper_of(run)["why"]) == ("finished", "killed")
+
+
 def test_a_killed_run_is_resumed_and_then_restarted_as_ever(tmp_path):
     run = fake_run(tmp_path, do("wait", "go", update=7, attempt=1), do("signal", signal.SIGSEGV, update=8, attempt=2))
     launcher().start(run)

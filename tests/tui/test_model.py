@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -325,6 +326,26 @@ def test_a_model_sees_every_change_at_its_next_look(run):
     control.acknowledge(run, posted, True)
     beat(10)
     assert (watched.snapshot().state, watched.snapshot().pending) == ("paused", ())
+
+
+def test_a_file_changed_within_one_tick_of_the_clock_is_read_once_more(tmp_path):
+    path = tmp_path / "state.json"
+    cached = model.Cached(path, lambda path: path.read_text())
+    stamp = time.time_ns()
+    for text in ("a", "b"):
+        path.write_text(text)
+        os.utime(path, ns=(stamp, stamp))
+        assert cached() == text
+
+
+def test_a_file_at_rest_is_read_once(tmp_path):
+    path = tmp_path / "state.json"
+    cached = model.Cached(path, lambda path: object())
+    path.touch()
+    os.utime(path, (1, 1))
+    assert cached() is cached()
+    path.unlink()
+    assert cached() is None
 
 
 def test_a_summary_is_json(run):
