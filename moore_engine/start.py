@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from moore_engine import checkpoint, config, control
+from moore_engine import checkpoint, config
 from moore_engine.config import Config
 from moore_engine.data.source import DataError, load
 from moore_engine.data.transitions import Transitions
@@ -178,8 +178,8 @@ def made_with() -> dict[str, str]:
 
 
 def _extend(session: Session, training: Training) -> None:
-    """Serve what was asked of a finished run before the loop asks whether anything is left to do."""
-    if training.counters.open == "" and any(request.verb == "set" for request in control.pending(session.run)):
+    """A finished run takes what it was asked to change, now or in an attempt that died, before the loop looks at it."""
+    if training.counters.finished:
         session.look(time.monotonic())
         if session.settle(training.counters.phase + 1):
             training.configure(session.config)

@@ -79,10 +79,14 @@ def test_a_finished_run_keeps_its_policies_and_drops_only_the_model_rows(trunk: 
     assert final.keys() >= {"dynamics", "sac", "replay", "noise", "sampler", "study", "env", "counters"}
 
 
-def test_an_extended_run_goes_on_to_its_new_last_epoch(tmp_path: Path, data: Path) -> None:
+def test_an_extended_run_killed_at_once_goes_on_to_its_new_last_epoch(tmp_path: Path, data: Path) -> None:
     run = runs.make_run(tmp_path / "longer", data, "online.epochs=1")
     assert runs.finish(run) == EXIT_DONE, runs.log(run)
     request = control.post(run, "set", key="online.epochs", value="2")
+    trainer = runs.start(run)
+    runs.until(lambda: control.acknowledgement(run, request.id), "the acknowledgement")
+    trainer.kill()
+    trainer.wait()
     assert runs.finish(run) == EXIT_DONE, runs.log(run)
     assert (control.acknowledgement(run, request.id) or {})["ok"]
     state = read_json(run.state)
