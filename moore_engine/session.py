@@ -155,7 +155,8 @@ class Session:
         self._phase_name, self._phase_since = phase, now
 
     def close(self, state: str, exit_code: int, error: str = "") -> None:
-        """Say how this attempt ends: `end` event, state.json."""
+        """Say how this attempt ends: `end` event, state.json, and a beat that covers the way out of the process."""
+        self.beat(LONG_S)
         self.emit("end", state=state, exit=exit_code)
         self.events.fsync()
         self.lease.update(status=state, exit=exit_code, error=error, paused=False if state == "done" else self.paused)

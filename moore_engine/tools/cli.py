@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from moore_engine.config import ConfigError
 from moore_engine.events import finite
-from moore_engine.rundir import EXIT_NO_RUN, EXIT_USAGE, RunDir
+from moore_engine.rundir import EXIT_CTRL_C, EXIT_NO_RUN, EXIT_USAGE, RunDir
 
 
 def run_dir(path: str) -> RunDir:
@@ -39,5 +40,7 @@ def guarded(body: Callable[[], None]) -> int:
         print(str(error), file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
-        return 130
+        return EXIT_CTRL_C
+    except BrokenPipeError:  # the reader left, as `| head` does; nothing may be flushed to it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
