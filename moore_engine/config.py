@@ -7,12 +7,12 @@ A flag beats the environment, which beats the project file, which beats the pres
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import tomli
 
 from moore_engine.config_checks import check_across, convert, describe, kind_of
 from moore_engine.presets import ConfigError, Layer, layer, nearest, preset_layers, profile_layer, read_toml
@@ -185,8 +185,8 @@ def _parse(key: str, text: str, where: str) -> Any:
         except msgspec.ValidationError:
             pass
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
         return text
 
 

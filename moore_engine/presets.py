@@ -5,10 +5,11 @@ A preset's `source` line, or one of its `[sources]` table for a section or key, 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 FOLDER = Path(__file__).parent / "presets"
 HEADER = ("extends", "source", "sources", "about")
@@ -92,8 +93,8 @@ def find(preset_or_file: str | Path, beside: Path | None = None) -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """Table of a TOML file; a syntax error names the file, line and column."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        return tomli.loads(path.read_text(encoding="utf-8"))
+    except tomli.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}).") from None

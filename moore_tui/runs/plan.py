@@ -97,7 +97,7 @@ def _scan(text: str) -> dict[str, Any] | None:
             return None
         value = line + len(name) + 4
         try:
-            values[key] = json.loads(text[value : text.find("\n", value) + 1 or len(text)])
+            values[key], _ = json.JSONDecoder().raw_decode(text, value)  # a comment may follow
         except ValueError:
             return None
     return values
