@@ -23,6 +23,9 @@ _KEYS = {
     "online.updates_per_step": "updates_per_step",
 }
 
+_DECODER = json.JSONDecoder()
+"""Plain TOML strings and numbers are JSON's; a comment may follow them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -95,10 +98,11 @@ def _scan(text: str) -> dict[str, Any] | None:
         line = text.find(f"\n{name} = ", start, text.find("\n[", start) + 1 or len(text))
         if start < 0 or line < 0:
             return None
-        value = line + len(name) + 4
         try:
-            values[key], _ = json.JSONDecoder().raw_decode(text, value)  # a comment may follow
+            values[key], end = _DECODER.raw_decode(text, line + len(name) + 4)
         except ValueError:
+            return None
+        if text[end : end + 3] != "  #" and text[end : end + 1] not in ("", "\n"):
             return None
     return values
 

@@ -281,6 +281,21 @@ def test_an_extension_that_was_granted_counts(tmp_path):
     assert model.snapshot(run).epochs == 8
 
 
+def test_a_config_with_the_source_of_each_value_behind_it_is_scanned_all_the_same(tmp_path, monkeypatch):
+    run = make_run(tmp_path, offline=OFFLINE, online=ONLINE, data={"task": "Hopper-v4"})
+    written = plan.read(run.config)
+    lines = run.config.read_text().splitlines()
+    run.config.write_text("\n".join(line + "  # preset hopper" if " = " in line else line for line in lines) + "\n")
+    monkeypatch.setattr(plan, "_parse", lambda text: pytest.fail("the slow way"))
+    assert plan.read(run.config) == written
+
+
+def test_a_number_that_json_reads_in_part_is_left_to_toml(tmp_path):
+    run = make_run(tmp_path)
+    run.config.write_text(run.config.read_text().replace("epochs = 1000\n", "epochs = 1_500\n"))
+    assert plan.read(run.config).offline_epochs == 1500
+
+
 def test_the_plan_of_a_config_written_by_hand_is_the_same(tmp_path):
     run = make_run(tmp_path, offline=OFFLINE, online=ONLINE, data={"task": "Hopper-v4", "path": 'a "quoted" file'})
     written = plan.read(run.config)
