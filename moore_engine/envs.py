@@ -32,10 +32,18 @@ class Env:
     state could not be proven equal to the saved one. Raises TaskError.
     """
 
-    def __init__(self, task: str, seed: int, *, max_episode_steps: int | None = None, trust_code: Collection[str] = ()):
+    def __init__(
+        self,
+        task: str,
+        seed: int,
+        *,
+        max_episode_steps: int | None = None,
+        trust_code: Collection[str] = (),
+        render_mode: str | None = None,
+    ):
         self.task = task
         self.seed = seed
-        self._env = _make(task, max_episode_steps, trust_code)
+        self._env = _make(task, trust_code, max_episode_steps=max_episode_steps, render_mode=render_mode)
         self.low, self.high = _bounds(task, self._env)
         self._centre = (self.high + self.low) / 2
         self._half_range = (self.high - self.low) / 2
@@ -118,6 +126,15 @@ class Env:
     def _replay_step(self, action: Float32) -> Float32:
         return _flat(self._env.step(self.to_task_units(action))[0])
 
+    def frame(self) -> NDArray[np.uint8]:
+        """The picture of now, (height, width, 3), of an environment made with render_mode "rgb_array"."""
+        return np.asarray(self._env.render(), np.uint8)
+
+    @property
+    def frames_per_s(self) -> float:
+        """The task's own frame rate."""
+        return float(self._env.metadata.get("render_fps", 30))
+
     def close(self) -> None:
         self._env.close()
 
@@ -127,14 +144,14 @@ def _flat(raw: Any) -> Float32:
     return np.array(raw, np.float32).reshape(-1)
 
 
-def _make(task: str, max_episode_steps: int | None, trust_code: Collection[str]) -> gym.Env:
+def _make(task: str, trust_code: Collection[str], **options: Any) -> gym.Env:
     if task not in trust_code:
         _require_gymnasium_own(task)
     _quiet_mujoco()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return gym.make(task, disable_env_checker=True, max_episode_steps=max_episode_steps)
+            return gym.make(task, disable_env_checker=True, **options)
     except (gym.error.Error, ImportError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise TaskError(f"task {task!r} cannot be made here: {reason}{_nearest(task, family_only=True)}") from error

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from moore_engine.envs import Env
+from moore_engine.start import trusted
+
 if TYPE_CHECKING:
     from moore_engine.tools.loading import Loaded
 
@@ -26,30 +29,29 @@ def record(loaded: Loaded, path: Path, seed: int) -> Path:
         import imageio.v3 as iio
     except ImportError:
         raise VideoError("video needs the package's extra: pip install 'moore-console[video]'.") from None
-    os.environ.setdefault("MUJOCO_GL", "egl")
-    import gymnasium as gym
-
     path = path.expanduser()
     if path.suffix not in (".mp4", ".gif"):
         raise VideoError(f"{path} must end in .mp4 or .gif.")
-    frames = []
+    os.environ.setdefault("MUJOCO_GL", "egl")
     try:
-        env = gym.make(loaded.settings.data.task, render_mode="rgb_array", disable_env_checker=True)
-        obs, _ = env.reset(seed=seed)
-        frames.append(np.asarray(env.render()))
-        ended = False
+        env = Env(loaded.settings.data.task, seed, trust_code=trusted(), render_mode="rgb_array")
+        env.reset()
+        frames, ended = [env.frame()], False
         while not ended:
-            action = loaded.sac.act(torch.as_tensor(obs, dtype=torch.float32).reshape(1, -1), None)[0].numpy()
-            scaled = loaded.low + (action + 1) / 2 * (loaded.high - loaded.low)
-            obs, _, terminated, truncated, _ = env.step(scaled)
-            frames.append(np.asarray(env.render()))
+            action = loaded.sac.act(torch.from_numpy(env.obs).to(loaded.sac.policy.params.device).unsqueeze(0), None)[0]
+            _, _, terminated, truncated = env.step(action.cpu().numpy())
+            frames.append(env.frame())
             ended = terminated or truncated
-        rate = env.metadata.get("render_fps", 30)
+        rate = env.frames_per_s
         env.close()
     except Exception as error:  # the renderers raise their own, unrelated kinds
         raise VideoError(
             f"nothing could be rendered off screen ({error}): install EGL or OSMesa and set MUJOCO_GL=egl or osmesa."
         ) from None
     path.parent.mkdir(parents=True, exist_ok=True)
-    iio.imwrite(path, frames, **({"duration": 1000 / rate} if path.suffix == ".gif" else {"fps": rate}))
+    pictures = np.stack(frames)
+    if path.suffix == ".gif":
+        iio.imwrite(path, pictures, duration=1000 / rate)
+    else:
+        iio.imwrite(path, pictures, fps=rate)
     return path
