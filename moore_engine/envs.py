@@ -151,7 +151,8 @@ def _make(task: str, trust_code: Collection[str], **options: Any) -> gym.Env:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return gym.make(task, disable_env_checker=True, **options)
+            given = {name: value for name, value in options.items() if value is not None}
+            return gym.make(task, disable_env_checker=True, **given)
     except (gym.error.Error, ImportError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise TaskError(f"task {task!r} cannot be made here: {reason}{_nearest(task, family_only=True)}") from error
