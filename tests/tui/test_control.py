@@ -137,7 +137,7 @@ def test_a_request_outlives_a_crash_that_the_keeper_mends(tmp_path):
 
 def test_a_stop_between_two_attempts_is_granted_by_the_keeper(tmp_path):
     run = fake_run(tmp_path, do("signal", signal.SIGSEGV, update=7))
-    LocalLauncher(command=FAKE, options=["--backoff", "3600", "--backoff-cap", "3600"]).start(run)
+    LocalLauncher(command=FAKE, options=["--backoff", "60"]).start(run)
     wait_for(lambda: state_of(run) == "restarting")
     assert control.request(run, "stop").ok
     assert (keeper_of(run)["status"], keeper_of(run)["why"]) == ("finished", "stopped")

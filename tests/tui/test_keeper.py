@@ -159,7 +159,7 @@ def test_a_killed_run_is_resumed_and_then_restarted_as_ever(tmp_path):
 
 def test_a_kill_between_two_attempts_ends_the_waiting(tmp_path):
     run = fake_run(tmp_path, do("signal", signal.SIGSEGV, update=7))
-    LocalLauncher(command=FAKE, options=["--backoff", "3600", "--backoff-cap", "3600"]).start(run)
+    LocalLauncher(command=FAKE, options=["--backoff", "60"]).start(run)
     wait_for(lambda: state_of(run) == "restarting")
     assert control.kill(run)
     assert endings(keeper_of(run)) == [(None, signal.SIGSEGV)]
