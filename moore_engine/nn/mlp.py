@@ -21,8 +21,9 @@ zero_where_not_positive = torch.ops.aten.threshold_backward.grad_input
 class MLP:
     """A relu network whose weights are views of `flat`: per layer a matrix (1 + fan_in, fan_out), biases first.
 
-    The first is stored transposed, as its gradient is then twice as fast to compute for a small fan_in. `sizes` are the widths from input to output, `flat` is (numel(sizes),). The last layer is linear.
-    Raises ValueError if `flat` has another length.
+    The first is stored transposed, as its gradient is then twice as fast to compute for a small fan_in. `sizes` are the
+    widths from input to output, `flat` is (numel(sizes),). The last layer is linear. Raises ValueError if `flat` has
+    another length.
     """
 
     def __init__(self, sizes: Sequence[int], flat: Tensor) -> None:

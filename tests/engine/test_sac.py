@@ -125,7 +125,7 @@ def test_gradients_of_every_parameter_are_autograds(bounds: tuple[float, float],
 
 @pytest.mark.parametrize(("dtype", "atol"), [(F64, 1e-7), (torch.float32, 1e-4)])
 def test_twenty_updates_equal_plain_autograd_with_torch_adam(dtype: torch.dtype, atol: float) -> None:
-    sac, draw = agent(temperature_max=1.01, log_std_max=0.3, dtype=dtype), generator(3)
+    sac, draw = agent(temperature_max=1.01, target_entropy=5.0, log_std_max=0.3, dtype=dtype), generator(3)
     start = sac.policy.params.clone()
     plain = Plain(sac)
     for k in range(20):
@@ -142,6 +142,7 @@ def test_twenty_updates_equal_plain_autograd_with_torch_adam(dtype: torch.dtype,
         for net, weights in zip(nets, reference, strict=True):
             for mine, theirs in zip(net.weights, weights, strict=True):
                 torch.testing.assert_close(mine.double(), theirs.detach(), rtol=0, atol=atol)
+    assert sac.log_temperature.item() == pytest.approx(math.log(1.01)), "the temperature must have met its bound"
     assert sac.log_temperature.item() == pytest.approx(plain.log_temperature.item(), abs=atol)
 
 
