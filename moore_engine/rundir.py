@@ -63,12 +63,16 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
     `durable` also fsyncs the file and its folder, so that the new text outlives a power cut.
     """
     tmp = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    with open(tmp, "w", encoding="utf-8") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    tmp.replace(path)
+    try:
+        with open(tmp, "w", encoding="utf-8") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        tmp.replace(path)
+    except OSError:
+        tmp.unlink(missing_ok=True)
+        raise
     if durable:
         fsync_folder(path.parent)
 

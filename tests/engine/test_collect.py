@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 
 from moore_engine import collect as module
 from moore_engine.collect import collect, episode_returns, main
-from moore_engine.data import d4rl
+from moore_engine.data import d4rl, source
 from moore_engine.envs import Env, TaskError
 
+PAGE = Path(__file__).parents[2] / "docs/data/quickstart.md"
+BUNDLED = Path(module.__file__).parent / "data/quickstart.hdf5"
 SMALL = {"hidden": (16, 16), "batch": 32}
 
 
@@ -130,3 +136,29 @@ def test_tasks_from_outside_need_trust_here_too():
 def test_a_number_of_steps_without_meaning_is_an_error(wrong):
     with pytest.raises(ValueError, match="at least"):
         collect("Hopper-v5", seed=0, **wrong)
+
+
+def test_the_bundled_set_is_the_one_its_page_describes():
+    page = PAGE.read_text()
+    assert hashlib.sha256(BUNDLED.read_bytes()).hexdigest() in page
+    assert f"{BUNDLED.stat().st_size:,}".replace(",", " ") in page
+    env = Env("InvertedPendulum-v5", 0)
+    data = source.load(
+        "bundled:quickstart", task=env.task, obs_dim=env.obs_dim, action_dim=env.action_dim, low=env.low, high=env.high
+    )
+    assert data.warnings == [] and data.task == env.task
+    facts = [f"mean {data.returns.mean():.1f}", f"deviation {data.returns.std():.1f}", f"{len(data.returns)} ("]
+    assert all(fact in page for fact in facts)
+
+
+def test_the_command_on_the_bundled_sets_page_makes_its_uniform_rows_again(tmp_path):
+    command = re.search(r"moore_engine\.collect (.*?)\n\n", PAGE.read_text(), re.DOTALL)
+    words = command[1].replace("\\\n", " ").split()
+    words[words.index("--steps") + 1] = words[words.index("--random-steps") + 1]
+    words[words.index("--out") + 1] = str(tmp_path / "again.hdf5")
+    assert main(words) == 0
+    with h5py.File(BUNDLED) as bundled, h5py.File(tmp_path / "again.hdf5") as again:
+        for name in ("observations", "actions", "rewards", "terminals", "infos/qpos"):
+            np.testing.assert_allclose(again[name][()], bundled[name][:300], rtol=1e-6, atol=1e-7)
+        for name in ("ref_min", "ref_max", "task"):
+            assert again.attrs[name] == bundled.attrs[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,6 @@ from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, read_json
 from tests.engine import trainer_runs as runs
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(autouse=True)
-def no_trainer_is_left() -> Iterator[None]:
-    yield
-    runs.stop_all()
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return runs.write_data(tmp_path_factory.mktemp("data") / "pendulum.hdf5")
 
 
 @pytest.fixture(scope="module")
