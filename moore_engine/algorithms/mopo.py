@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Tick = Callable[[], None]
 
+CPU_CHUNK, GPU_CHUNK = 1024, 65536
+"""Rollout starts at a time: what stays in a CPU's cache; what fills a GPU."""
+
 
 class MOPO:
     """The offline stage, and all that the online one inherits: models, elites, scaler, policy, critics, temperature.
@@ -85,7 +88,7 @@ class MOPO:
         rows, stats = rollout(
             self.dynamics, lambda obs: self.sac.act(obs, draws), starts, length=stage.rollout_length,
             penalty_coef=self.penalty_coef(), termination=self.termination, layout=self.replay.layout,
-            generator=draws, tick=tick,
+            generator=draws, chunk=CPU_CHUNK if self.device.type == "cpu" else GPU_CHUNK, tick=tick,
         )  # fmt: skip
         self.sampler.load_state_dict(after)
         self.model_rows.append(rows)
@@ -184,10 +187,13 @@ class MOPO:
         self.dynamics.set_scaler(*mix_moments([(moments, 1.0)]))
 
     def split(self, start: int, n: int) -> tuple[Tensor, Tensor]:
-        """(training, holdout) global indices of the stratum's n rows from `start`; a row's id is its place there."""
-        ids = torch.arange(n, device=self.device)
+        """(training, holdout) global indices of the stratum's n rows from `start`; a row's id is its place there.
+
+        Worked out on the CPU: a deterministic GPU has no k-th smallest.
+        """
+        ids = torch.arange(n)
         held = holdout_mask(ids, n, self.config.model.holdout_ratio, self.config.model.holdout_max) if n else ids.bool()
-        return ids[~held] + start, ids[held] + start
+        return (ids[~held] + start).to(self.device), (ids[held] + start).to(self.device)
 
     def _capacity(self) -> int:
         """Rows of D_model: the rollouts of the retained epochs."""

@@ -17,6 +17,8 @@ from typing import Any
 
 Event = dict[str, Any]
 
+FIELDS = {"score": "score", "return": "return_mean"}
+"""Field of an `eval` event by unit."""
 FIRST_EPOCHS = 10
 """Online epochs in which a dip is looked for."""
 RESAMPLES = 2000
@@ -33,6 +35,25 @@ class Mean:
     value: float
     error: float | None = None
     episodes: int = 0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A figure in a run's unit is shift + slope * return; the identity where the unit is the return."""
+
+    slope: float = 1.0
+    shift: float = 0.0
+
+    @classmethod
+    def of(cls, evals: Sequence[Event]) -> Scale:
+        """From the two evaluations whose returns differ most; slope 0 if all are equal."""
+        low, high = (pick(evals, key=lambda event: event["return_mean"]) for pick in (min, max))
+        width = high["return_mean"] - low["return_mean"]
+        slope = (high["score"] - low["score"]) / width if width else 0.0
+        return cls(slope, low["score"] - slope * low["return_mean"])
+
+    def __call__(self, value: float) -> float:
+        return self.shift + self.slope * value
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,7 @@ class Outcome:
     """
 
     unit: str
+    scale: Scale = Scale()
     data: float | None = None
     offline_last: Mean | None = None
     frozen: Mean | None = None
@@ -90,27 +112,39 @@ def outcome(events: Sequence[Event], earlier: Sequence[Event] = ()) -> Outcome:
     evals = [event for event in evals if _number(event, "return_mean") is not None]
     unit = "score" if evals and all(_number(event, "score") is not None for event in evals) else "return"
     scale = Scale.of(evals) if unit == "score" else Scale()
-    field = "score" if unit == "score" else "return_mean"
     baseline = [event for event in evals if event.get("baseline")]
     offline = [event for event in evals if event.get("stage") == "offline" and not event.get("baseline")]
     online = [event for event in evals if event.get("stage") == "online" and not event.get("baseline")]
-    last = _mean(offline[-1:], field, scale)
-    frozen = _mean(baseline, field, scale)
-    before, final = frozen or last, _mean(online[-1:], field, scale)
+    last = pooled(offline[-1:], unit, scale)
+    frozen = pooled(baseline, unit, scale)
+    before, final = frozen or last, pooled(online[-1:], unit, scale)
     first = [event for event in online if int(event.get("epoch", 0)) <= FIRST_EPOCHS]
     return Outcome(
         unit=unit,
+        scale=scale,
         data=_data_mean((*events, *earlier), scale),
         offline_last=last,
         frozen=frozen,
         offline=before,
         final=final,
         gain_errors=_difference(before, final),
-        dip=_dip(before, first, baseline, field, scale),
+        dip=_dip(before, first, baseline, FIELDS[unit], scale),
         online_epochs=len(online),
         evaluations=len(offline) + len(online),
         seconds=working_seconds(events),
     )
+
+
+def pooled(evals: Sequence[Event], unit: str, scale: Scale) -> Mean | None:
+    """Mean over the episodes of `eval` events; over the events themselves where their episodes are not told."""
+    if not evals:
+        return None
+    field = FIELDS[unit]
+    episodes = [each for event in evals for each in _episodes(event)]
+    told = all(_episodes(event) for event in evals)
+    sample = [scale(each) for each in episodes] if told else [event[field] for event in evals]
+    error = stdev(sample) / sqrt(len(sample)) if len(sample) > 1 else None
+    return Mean(fmean(event[field] for event in evals), error, len(episodes))
 
 
 def lowest(values: Sequence[float], count: int) -> float:
@@ -149,37 +183,6 @@ def mean_over(values: Sequence[float | None]) -> Mean | None:
     if not known or len(known) < len(values):
         return None
     return Mean(fmean(known), stdev(known) / sqrt(len(known)) if len(known) > 1 else None, len(known))
-
-
-@dataclass(frozen=True)
-class Scale:
-    """score = shift + slope * return."""
-
-    slope: float = 1.0
-    shift: float = 0.0
-
-    @classmethod
-    def of(cls, evals: Sequence[Event]) -> Scale:
-        """From the two evaluations whose returns differ most; slope 0 if all are equal."""
-        low, high = (pick(evals, key=lambda event: event["return_mean"]) for pick in (min, max))
-        width = high["return_mean"] - low["return_mean"]
-        slope = (high["score"] - low["score"]) / width if width else 0.0
-        return cls(slope, low["score"] - slope * low["return_mean"])
-
-    def __call__(self, value: float) -> float:
-        return self.shift + self.slope * value
-
-
-def _mean(evals: Sequence[Event], field: str, scale: Scale) -> Mean | None:
-    """Pooled over the evaluations' episodes; over the evaluations themselves where those are not told."""
-    if not evals:
-        return None
-    value = fmean(event[field] for event in evals)
-    episodes = [each for event in evals for each in _episodes(event)]
-    told = all(_episodes(event) for event in evals)
-    sample = [scale(each) for each in episodes] if told else [event[field] for event in evals]
-    error = stdev(sample) / sqrt(len(sample)) if len(sample) > 1 else None
-    return Mean(value, error, len(episodes))
 
 
 def _evaluations(baseline: Sequence[Event], online: Sequence[Event], field: str, scale: Scale) -> list[float]:
