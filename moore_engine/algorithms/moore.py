@@ -12,7 +12,7 @@ import torch
 from moore_engine.algorithms.mopo import MOPO
 from moore_engine.buffers import ReplayTable
 from moore_engine.dynamics import mix_moments
-from moore_engine.rollout import Termination, uncertainty_and_reward
+from moore_engine.rollout import Termination, relative_uncertainty_error, uncertainty_and_reward
 from moore_engine.samplers import StratumSampler, auto_alpha, shift
 from moore_engine.streams import generator
 
@@ -107,7 +107,7 @@ class MOORe(MOPO):
         if self._studied is not None:
             before = self._studied
             u_after, _ = self._mean_uncertainty(before["starts"], before["policy"], epoch - 1)
-            error = abs(before["u"] - u_after) / abs(before["eta"]) if before["eta"] else float("nan")
+            error = relative_uncertainty_error(before["u"], u_after, before["eta"])
             facts = {"value": error, "u_before": before["u"], "u_after": u_after, "eta": before["eta"]}
         draws = generator(self.seed, "study", "starts", epoch, device=self.device)
         starts = self.replay.gather(self.draw(STUDY_STARTS, draws))[:, self.replay.layout.obs].clone()
