@@ -45,7 +45,7 @@ class Run(Section, frozen=True):
 
 
 class Data(Section, frozen=True):
-    path: Annotated[str, about("offline data set D_off: a file, bundled:NAME or minari:ID")] = ""
+    path: Annotated[str, about("offline data set D_off: a D4RL file (HDF5) or bundled:NAME")] = ""
     task: Annotated[str, about("Gymnasium task of the online stage and of all evaluations")] = ""
     termination: Annotated[str, about("termination function of model rollouts; empty takes the task's own")] = ""
     sha256: Annotated[str, about("digest of the data file; filled in when the run is created")] = ""
