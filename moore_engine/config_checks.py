@@ -152,6 +152,12 @@ def check_across(config: Config) -> None:
         "offline.rollout_every", offline.rollout_every, "offline.updates_per_epoch", offline.updates_per_epoch
     )
     _check_divides("online.model_every", online.model_every, "online.steps_per_epoch", online.steps_per_epoch)
+    if online.sampler == "custom" and not online.priority:
+        raise ConfigError('online.sampler = "custom" needs a function: set online.priority = "pkg.module:function".')
+    if online.priority and online.sampler != "custom":
+        raise ConfigError(
+            f'online.priority = {_show(online.priority)} needs online.sampler = "custom" (it is "{online.sampler}").'
+        )
     if (data.ref_min is None) != (data.ref_max is None):
         raise ConfigError("data.ref_min and data.ref_max go together: set both, or neither.")
     if data.ref_min is not None and data.ref_max is not None and data.ref_min >= data.ref_max:

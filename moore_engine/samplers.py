@@ -9,19 +9,47 @@ undo the method.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from moore_engine.sumtree import SumTree
-
 SamplerKind = Literal["priority", "uniform", "half_half", "online_only"]
 SAMPLER_KINDS: tuple[str, ...] = get_args(SamplerKind)
 
 
-class StratumSampler:
+class DrawCounts:
+    """Counts, of all rows drawn since `reset_counts`, those that were offline; the base of the samplers."""
+
+    _drawn: int
+    _drawn_off: Tensor
+
+    def sampled_p_off(self) -> float:
+        """Share of offline rows among all drawn since `reset_counts`; nan before the first draw. Reads a device
+        tensor."""
+        return int(self._drawn_off) / self._drawn if self._drawn else math.nan
+
+    def reset_counts(self) -> None:
+        self.set_counts({"drawn": 0, "drawn_off": 0})
+
+    def counts(self) -> dict[str, int]:
+        """Rows drawn and, of those, offline ones. Reads a device tensor."""
+        return {"drawn": self._drawn, "drawn_off": int(self._drawn_off)}
+
+    def set_counts(self, counts: Mapping[str, Any]) -> None:
+        """Goes back to what `counts` gave."""
+        self._drawn = int(counts["drawn"])
+        self._drawn_off = torch.tensor(int(counts["drawn_off"]), dtype=torch.int64)
+
+    def _count(self, offline: Tensor) -> None:
+        if self._drawn_off.device != offline.device:
+            self._drawn_off = self._drawn_off.to(offline.device)
+        self._drawn_off += offline.sum()
+        self._drawn += offline.numel()
+
+
+class StratumSampler(DrawCounts):
     """One of the four samplers: `priority`; `uniform` (f = 1); `half_half` (exactly one half each); `online_only` (f
     = 0).
 
@@ -106,23 +134,13 @@ class StratumSampler:
             return on_rows if off_rows is None else off_rows  # type: ignore[return-value]
         return torch.where(offline, off_rows, on_rows)
 
-    def sampled_p_off(self) -> float:
-        """Share of offline rows among all drawn since `reset_counts`; nan before the first draw. Reads a device
-        tensor."""
-        return int(self._drawn_off) / self._drawn if self._drawn else math.nan
-
-    def reset_counts(self) -> None:
-        self._drawn = 0
-        self._drawn_off = torch.zeros((), dtype=torch.int64)
-
     def state_dict(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "alpha": self.alpha,
             "next_alpha": self.next_alpha,
             "t": self.t,
-            "drawn": self._drawn,
-            "drawn_off": int(self._drawn_off),
+            **self.counts(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -130,14 +148,8 @@ class StratumSampler:
         if state["kind"] != self.kind:
             raise ValueError(f"the saved sampler is {state['kind']}, this one {self.kind}.")
         self.alpha, self.next_alpha = float(state["alpha"]), float(state["next_alpha"])
-        self.t, self._drawn = int(state["t"]), int(state["drawn"])
-        self._drawn_off = torch.tensor(int(state["drawn_off"]), dtype=torch.int64)
-
-    def _count(self, offline: Tensor) -> None:
-        if self._drawn_off.device != offline.device:
-            self._drawn_off = self._drawn_off.to(offline.device)
-        self._drawn_off += offline.sum()
-        self._drawn += offline.numel()
+        self.t = int(state["t"])
+        self.set_counts(state)
 
     def _need_rows(self, n_off: int, n_on: int) -> None:
         if self.kind == "online_only" and n_on == 0:
@@ -146,69 +158,6 @@ class StratumSampler:
             )
         if n_off + n_on == 0:
             raise ValueError("there are no rows to draw: load a data set or collect some steps.")
-
-
-class RowSampler:
-    """General priorities f(d, t) of Eq. 3, one per row, drawn by `tree` (O(log n) a draw) or `cumsum` (O(n) an epoch,
-    O(log n) a draw).
-
-    `priority(index (n,) int64, t) -> (n,)` finite and >= 0, and not 0 everywhere.
-    """
-
-    def __init__(
-        self,
-        priority: Callable[[Tensor, int], Tensor],
-        method: Literal["tree", "cumsum"] = "tree",
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.priority = priority
-        self.method = method
-        self.device = device
-        self.t = 0
-        self._n = 0
-        self._tree: SumTree | None = None
-        self._weights = torch.zeros(0, dtype=torch.float64, device=device)
-        self._running = self._weights
-
-    def begin_epoch(self, t: int, n: int) -> None:
-        """Computes the priorities of rows 0..n-1 at epoch t."""
-        self.t, self._n = t, 0
-        self.extend(n)
-
-    def extend(self, n: int) -> None:
-        """Adds rows up to n, at the current epoch's priorities; ValueError for a negative, infinite or NaN priority."""
-        weights = self._evaluate(torch.arange(self._n, n, device=self.device))
-        self._weights = torch.cat([self._weights[: self._n], weights])
-        if self.method == "cumsum":
-            self._running = torch.cumsum(self._weights, 0)
-        elif self._tree is None or self._n == 0 or n > self._tree.capacity:
-            self._tree = SumTree(max(n, 2 * self._n), self.device)
-            self._tree.fill(self._weights)
-        else:
-            self._tree.update(torch.arange(self._n, n, device=self.device), weights)
-        self._n = n
-
-    def draw(self, shape: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Row indices of the given shape, int64, with replacement, in proportion to priority."""
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if self._tree is not None:
-            return self._tree.sample(math.prod(shape), generator).view(shape)
-        mass = torch.rand(shape, dtype=torch.float64, device=self.device, generator=generator) * self._running[-1]
-        return torch.searchsorted(self._running, mass, right=True)
-
-    def ess(self) -> float:
-        """Effective number of rows, (sum w)^2 / sum w^2."""
-        return float(self._weights.sum() ** 2 / self._weights.square().sum())
-
-    def _evaluate(self, index: Tensor) -> Tensor:
-        weights = self.priority(index, self.t).to(torch.float64)
-        bad = ~torch.isfinite(weights) | (weights < 0)
-        if bool(bad.any()):
-            row = int(bad.nonzero()[0])
-            raise ValueError(
-                f"row {int(index[row])} has priority {float(weights[row])}; priorities must be finite and not negative."
-            )
-        return weights
 
 
 def priority_off(t: int, alpha: float) -> float:

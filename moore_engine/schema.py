@@ -118,8 +118,12 @@ class Online(Section, frozen=True):
     rollout_length: Annotated[Count, about("model steps in a rollout (H)")] = 5
     updates_per_step: Annotated[CountOrZero, about("SAC updates for each environment step (N)")] = 20
     sampler: Annotated[
-        Literal["priority", "uniform", "half_half", "online_only"], about("which rows fits and rollout starts draw")
+        Literal["priority", "uniform", "half_half", "online_only", "custom"],
+        about("which rows fits and rollout starts draw"),
     ] = "priority"
+    priority: Annotated[
+        str, about("function f(d, t) of sampler custom, 'pkg.module:function'; it is code, so needs --trust-code")
+    ] = ""
     alpha: Annotated[
         Rate | Literal["auto"], about("offline rows have priority 1/(alpha t) in epoch t; auto puts the half at t = 20")
     ] = 1.0

@@ -15,13 +15,14 @@ import torch
 
 from moore_engine import checkpoint, config
 from moore_engine.config import Config
-from moore_engine.data.source import DataError, load
+from moore_engine.data.source import DataError, load, present
 from moore_engine.data.transitions import Transitions
 from moore_engine.envs import Env, TaskError
 from moore_engine.rundir import RunDir
 from moore_engine.session import LONG_S, Session, resume_point
 from moore_engine.terminations import TerminationError, for_task
 from moore_engine.training import Training
+from moore_engine.trust import TrustError
 
 PACKAGES = ("torch", "gymnasium", "mujoco", "numpy", "safetensors")
 
@@ -42,7 +43,7 @@ def start(session: Session) -> Training:
         data = load_data(settings, trust)
         termination = for_task(settings.data.task, settings.data.termination or None, trust)
         training = Training(settings, data, termination, device(settings), trust)
-    except (DataError, TaskError, TerminationError) as error:
+    except (DataError, TaskError, TerminationError, TrustError) as error:
         raise StartError(str(error)) from None
     session.beat(LONG_S)
     saved, state, warnings = resume_point(run)
@@ -65,6 +66,10 @@ def start(session: Session) -> Training:
 
 def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
     """The run's data set, checked against the sha256 that was frozen with the run."""
+    if not present(settings.data.path):
+        raise StartError(
+            f"there is no file {settings.data.path} any more: point to it with `moore-console resume RUN --data PATH`."
+        )
     env = Env(settings.data.task, 0, trust_code=trust)
     data = load(settings.data.path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
                 low=env.low, high=env.high, checks=False)  # fmt: skip

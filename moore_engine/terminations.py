@@ -6,11 +6,12 @@ Time limits are no part of it. A row with anything not finite in `next_obs` is e
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor
+
+from moore_engine.trust import TrustError, load_function
 
 Termination = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -28,7 +29,10 @@ def for_task(task: str, custom: str | None = None, trust_code: Collection[str] =
     if custom in _BY_NAME:
         return _BY_NAME[custom]
     if custom:
-        return _load(custom, trust_code)
+        try:
+            return load_function("data.termination", custom, trust_code)
+        except TrustError as error:
+            raise TerminationError(str(error)) from error
     if task in _BY_TASK:
         return _BY_TASK[task]
     close = difflib.get_close_matches(task, _BY_TASK, n=1, cutoff=0.7)
@@ -90,21 +94,6 @@ def inverted_double_pendulum(obs: Tensor, action: Tensor, next_obs: Tensor) -> T
 
 def _not_finite(next_obs: Tensor) -> Tensor:
     return ~torch.isfinite(next_obs).all(dim=1)
-
-
-def _load(name: str, trust_code: Collection[str]) -> Termination:
-    if name not in trust_code:
-        raise TerminationError(
-            f"data.termination = {name!r} would run code; read that code, then start with --trust-code {name}"
-        )
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise TerminationError(f"data.termination = {name!r} is not an importable 'pkg.module:function'") from error
-    if not callable(function):
-        raise TerminationError(f"data.termination = {name!r} is not a function")
-    return function
 
 
 _FAMILIES: dict[Termination, tuple[str, ...]] = {

@@ -20,6 +20,7 @@ from moore_engine.envs import Env
 from moore_engine.evaluate import Evaluator, Returns
 from moore_engine.rollout import Termination
 from moore_engine.streams import stream_seed
+from moore_engine.trust import load_function
 
 if TYPE_CHECKING:
     from moore_engine.data.transitions import Transitions
@@ -73,7 +74,9 @@ class Training:
         self.config, self.device = config, device
         self.counters = Counters()
         self.replay = replay
-        self.algo = ALGORITHMS[config.run.algo](config, replay, termination, device)
+        name = config.online.priority
+        priority = load_function("online.priority", name, trust) if name else None
+        self.algo = ALGORITHMS[config.run.algo](config, replay, termination, device, priority)
         self.env = Env(config.data.task, stream_seed(config.run.seed, "env"), trust_code=trust)
         self._trust = trust
         self._evaluators: dict[int, Evaluator] = {}

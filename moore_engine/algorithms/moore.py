@@ -13,6 +13,7 @@ from moore_engine.algorithms.mopo import MOPO
 from moore_engine.buffers import ReplayTable
 from moore_engine.dynamics import mix_moments
 from moore_engine.rollout import Termination, relative_uncertainty_error, uncertainty_and_reward
+from moore_engine.row_sampler import Priority, RowSampler
 from moore_engine.samplers import StratumSampler, auto_alpha, shift
 from moore_engine.streams import generator
 
@@ -24,13 +25,20 @@ STUDY_STARTS = 1000
 
 
 class MOORe(MOPO):
-    """MOPO with the two-stratum sampler of its online stage, and the study of how its uncertainty decays."""
+    """MOPO with the sampler of its online stage, two-stratum or `custom`, and the study of how its uncertainty decays.
+
+    Under `custom` the input scaler and the holdout score weigh the strata by P_off too, the rows of one alike.
+    """
 
     STAGES = ("offline", "online")
 
-    def __init__(self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device) -> None:
+    def __init__(
+        self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
+        priority: Priority | None = None,
+    ) -> None:  # fmt: skip
+        """`priority` is needed where the online sampler is `custom`."""
         super().__init__(config, replay, termination, device)
-        self._priorities = StratumSampler(config.online.sampler, self._alpha())
+        self._priorities = self._online_sampler(priority)
         self._studied: dict[str, Any] | None = None
 
     def begin_epoch(self, epoch: int) -> None:
@@ -144,7 +152,10 @@ class MOORe(MOPO):
             self.sac.policy.params.copy_(own)
 
     def _shift(self) -> float:
-        """Total variation between this epoch's sampling law and the one before, both at their epochs' ends."""
+        """Total variation between this epoch's sampling law and the one before, both at their epochs' ends (under
+        `custom`, whose end is not known yet, this one's as it is now)."""
+        if isinstance(self.sampler, RowSampler):
+            return self.sampler.shift()
         n_off, steps, t = self.replay.n_off, self.config.online.steps_per_epoch, self.sampler.t
         before = StratumSampler(self.sampler.kind, self.sampler.alpha)
         p_before = 1.0
@@ -152,6 +163,14 @@ class MOORe(MOPO):
             before.begin_epoch(t - 1)
             p_before = before.p_off(n_off, (t - 1) * steps)
         return shift(p_before, n_off, (t - 1) * steps, self.sampler.p_off(n_off, t * steps), t * steps)
+
+    def _online_sampler(self, priority: Priority | None) -> StratumSampler | RowSampler:
+        kind = self.config.online.sampler
+        if kind != "custom":
+            return StratumSampler(kind, self._alpha())
+        if priority is None:
+            raise ValueError("the sampler custom needs a priority function.")
+        return RowSampler(priority, self.replay)
 
     def _alpha(self) -> float:
         alpha, steps = self.config.online.alpha, self.config.online.steps_per_epoch

@@ -16,6 +16,7 @@ from moore_engine.buffers import ModelBuffer, ReplayTable
 from moore_engine.capture import Captured
 from moore_engine.dynamics import Dynamics, mix_moments
 from moore_engine.rollout import Termination, rollout
+from moore_engine.row_sampler import Priority, RowSampler
 from moore_engine.sac import SAC
 from moore_engine.samplers import StratumSampler, holdout_mask
 from moore_engine.streams import generator
@@ -38,12 +39,16 @@ class MOPO:
 
     STAGES: tuple[str, ...] = ("offline",)
 
-    def __init__(self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device) -> None:
+    def __init__(
+        self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
+        priority: Priority | None = None,
+    ) -> None:  # fmt: skip
+        """`priority`, the function of the online sampler `custom`, serves algorithms that go online."""
         layout, model, sac = replay.layout, config.model, config.sac
         self.config, self.replay, self.termination, self.device = config, replay, termination, device
         self.seed = config.run.seed
         self.online = False
-        self.sampler = StratumSampler("uniform")
+        self.sampler: StratumSampler | RowSampler = StratumSampler("uniform")
         self.dynamics = Dynamics(
             layout.obs_dim, layout.action_dim, networks=model.networks, elites=model.elites, hidden=model.hidden,
             weight_decays=model.weight_decay, lr=model.lr, batch=model.batch, patience=model.patience,
@@ -81,16 +86,16 @@ class MOPO:
         """Roll the policy out in the models from real states into D_model; the facts of an `unc` event."""
         stage = self.config.online if self.online else self.config.offline
         draws = generator(self.seed, "rollout", number, device=self.device)
-        before = self.sampler.state_dict()
+        before = self.sampler.counts()
         starts = self.replay.gather(self.draw(stage.rollout_batch, draws))[:, self.replay.layout.obs]
-        after = self.sampler.state_dict()
-        self.sampler.load_state_dict(before)  # a state saved at a tick has not drawn the starts yet
+        after = self.sampler.counts()
+        self.sampler.set_counts(before)  # a state saved at a tick has not drawn the starts yet
         rows, stats = rollout(
             self.dynamics, lambda obs: self.sac.act(obs, draws), starts, length=stage.rollout_length,
             penalty_coef=self.penalty_coef(), termination=self.termination, layout=self.replay.layout,
             generator=draws, chunk=CPU_CHUNK if self.device.type == "cpu" else GPU_CHUNK, tick=tick,
         )  # fmt: skip
-        self.sampler.load_state_dict(after)
+        self.sampler.set_counts(after)
         self.model_rows.append(rows)
         return stats
 

@@ -8,7 +8,7 @@ from typing import Any
 from moore_engine.data.d4rl import load as load_d4rl
 from moore_engine.data.transitions import DataError, Transitions
 
-__all__ = ["DataError", "load", "locate"]
+__all__ = ["DataError", "load", "locate", "present"]
 
 BUNDLED = "bundled:"
 
@@ -19,6 +19,11 @@ def locate(path: str, base: Path) -> str:
         _bundled(path)
         return path
     return str((base / path).expanduser().resolve())
+
+
+def present(path: str) -> bool:
+    """Whether there is anything at a stored path."""
+    return path.startswith(BUNDLED) or Path(path).exists()
 
 
 def load(path: str, **options: Any) -> Transitions:

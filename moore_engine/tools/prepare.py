@@ -12,13 +12,16 @@ import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from moore_engine import config, scores
 from moore_engine.config import Config, ConfigError
 from moore_engine.rundir import EXIT_USAGE, RunDir
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MIB = 2**20
 
@@ -41,12 +44,13 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
     from moore_engine.envs import TaskError
     from moore_engine.start import StartError
     from moore_engine.terminations import TerminationError
+    from moore_engine.trust import TrustError
 
     settings = _parse(request["config"])
     config.check_launchable(settings)
     try:
         return _prepare(settings, Path(request["base_dir"]), frozenset(request.get("trust", ())))
-    except (DataError, TaskError, TerminationError, StartError, CheckpointError) as error:
+    except (DataError, TaskError, TerminationError, TrustError, StartError, CheckpointError) as error:
         raise ConfigError(str(error)) from None
 
 
@@ -63,6 +67,7 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
     data = load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
                 low=env.low, high=env.high, termination=termination)  # fmt: skip
     env.close()
+    _check_priority(settings.online.priority, data.table, trust)
     low, high = settings.data.ref_min, settings.data.ref_max
     if low is None or high is None:
         low, high = data.reference or scores.reference(settings.data.task) or (None, None)
@@ -100,6 +105,23 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
 
 def _weights(sizes: list[int]) -> int:
     return sum((a + 1) * b for a, b in pairwise(sizes))
+
+
+def _check_priority(name: str, table: np.ndarray, trust: frozenset[str]) -> None:
+    """Call the function that `online.priority` names, if any, on the data set as in the first online epoch."""
+    import torch
+
+    from moore_engine.row_sampler import row_priorities
+    from moore_engine.trust import load_function
+
+    if not name:
+        return
+    priority, rows = load_function("online.priority", name, trust), torch.from_numpy(table)
+    try:
+        row_priorities(priority, rows, torch.ones(len(rows), dtype=torch.bool), 1)
+    except Exception as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise ConfigError(f"online.priority = {name!r} does not work on this data set: {why}") from error
 
 
 def _branch(settings: Config, base: Path, data_sha256: str) -> str:

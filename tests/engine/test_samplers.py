@@ -1,4 +1,4 @@
-"""The four samplers against their closed forms, general priorities, and the holdout rule."""
+"""The four samplers against their closed forms, and the holdout rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moore_engine import samplers
-from moore_engine.samplers import RowSampler, StratumSampler, holdout_mask
+from moore_engine.samplers import StratumSampler, holdout_mask
 
 EPOCHS = (1, 10, 20, 50, 100)
 P_OFF_TABLE = {
@@ -252,53 +252,6 @@ def test_resetting_the_counts_forgets_earlier_draws():
     sampler.reset_counts()
     sampler.draw(100, 20, 10, generator())
     assert sampler.sampled_p_off() == 0.5
-
-
-@pytest.mark.parametrize("method", ["tree", "cumsum"])
-def test_general_priorities_agree_with_the_two_stratum_draw(method):
-    n_off, n_on, t, count = 20, 10, 4, 60_000
-    stratum = at_epoch("priority", t)
-    rows = RowSampler(lambda index, t: torch.where(index < n_off, 1.0 / t, 1.0), method)
-    rows.begin_epoch(t, n_off + n_on)
-    law = row_law(stratum, n_off, n_on)
-    first = torch.bincount(stratum.draw(count, n_off, n_on, generator(1)), minlength=30).double()
-    second = torch.bincount(rows.draw((6, count // 6), generator(2)).flatten(), minlength=30).double()
-    assert chi2(first, law) < CHI2[29]
-    assert chi2(second, law) < CHI2[29]
-    homogeneity = float(((first - second) ** 2 / (first + second)).sum())
-    assert homogeneity < CHI2[29], "two samples of one law"
-    assert rows.ess() == pytest.approx(stratum.ess(n_off, n_on))
-
-
-def test_tree_and_cumulative_sum_pick_the_same_rows_from_the_same_numbers():
-    def priority(index: torch.Tensor, t: int) -> torch.Tensor:
-        return 1.0 + (index % 7) * t
-
-    drawn = []
-    for method in ("tree", "cumsum"):
-        sampler = RowSampler(priority, method)
-        sampler.begin_epoch(2, 50)
-        sampler.extend(80)
-        drawn.append(sampler.draw(5000, generator()))
-    assert torch.equal(*drawn)
-
-
-@pytest.mark.parametrize("method", ["tree", "cumsum"])
-def test_rows_added_within_an_epoch_are_drawn_at_their_priority(method):
-    sampler = RowSampler(lambda index, t: index + t, method)
-    sampler.begin_epoch(9, 20)
-    sampler.begin_epoch(1, 4)
-    for n in (5, 6, 10):
-        sampler.extend(n)
-    law = torch.arange(1, 11).double() / 55
-    assert chi2(torch.bincount(sampler.draw(50_000, generator()), minlength=10).double(), law) < CHI2[9]
-
-
-@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf])
-def test_a_bad_priority_is_named(bad):
-    sampler = RowSampler(lambda index, t: torch.where(index == 3, bad, 1.0))
-    with pytest.raises(ValueError, match="row 3 has priority"):
-        sampler.begin_epoch(1, 5)
 
 
 @settings(max_examples=60, deadline=None)
