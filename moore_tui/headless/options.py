@@ -20,7 +20,7 @@ Data = Annotated[str | None, typer.Option("--data", metavar="FILE|ID", help="Off
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Reduce the preset for a smaller machine (cpu).")]
 Trust = Annotated[
     list[str] | None,
-    typer.Option("--trust-code", metavar="NAME", help="Allow this task or termination function from outside."),
+    typer.Option("--trust-code", metavar="NAME", help="Allow this task or this function of a run from outside."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout: one object, or one a line.")]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return at once; the run goes on.")]
