@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import gymnasium as gym
 import mujoco
@@ -24,7 +25,9 @@ def own_flags(task: str, spread: dict[int, tuple[float, float]], velocity: float
     `spread` gives the range of each qpos set at random; the others stay at their initial value plus a little noise.
     """
     Env(task, 0).close()
-    env = gym.make(task, disable_env_checker=True).unwrapped
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # v4 tasks are called out of date
+        env = gym.make(task, disable_env_checker=True).unwrapped
     rng = np.random.default_rng(seed)
     rows, flags, qpos, qvel = [], [], [], []
     env.reset(seed=seed)
