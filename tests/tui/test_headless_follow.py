@@ -15,7 +15,7 @@ from moore_engine import control as requests
 from moore_engine.rundir import read_json, write_json
 from tests.tui.console_process import Console, Terminal, wait_for
 
-RUN = ("run", "quickstart", "--name", "one")
+RUN = ("run", "quickstart", "--name", "one", "--set", "offline.epochs=10")
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def test_a_run_as_json_is_its_events_and_a_summary_one_object_a_line(console: Co
 
 
 def test_the_frozen_config_says_where_each_value_came_from(console: Console) -> None:
-    console(*RUN, "--seed", "7", "--detach")
+    console(*RUN, "--seed", "7", "--set", "run.threads=auto", "--detach")
     lines = (console.runs / "one" / "config.toml").read_text().splitlines()
     assert "seed = 7  # --seed" in lines and 'name = "one"  # --name' in lines
-    assert "threads = 1  # default, filled in at creation" in lines
+    assert "threads = 1  # --set, filled in at creation" in lines
 
 
 def test_detached_the_name_is_printed_and_wait_exits_as_the_run(console: Console) -> None:
