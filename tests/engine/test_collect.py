@@ -33,8 +33,14 @@ def test_rows_continue_within_episodes_and_break_between_them(hopper):
 
 
 def test_the_last_row_is_cut_and_no_row_ends_twice(hopper):
-    assert (hopper["terminals"] | hopper["timeouts"])[-1]
+    assert hopper["timeouts"][-1] != hopper["terminals"][-1]
     assert not (hopper["terminals"] & hopper["timeouts"]).any()
+
+
+def test_a_last_row_that_falls_is_terminal_and_not_cut(hopper):
+    fall = int(np.flatnonzero(hopper["terminals"])[0])
+    short = collect("Hopper-v5", fall + 1, random_steps=fall + 1, seed=0, sac=SMALL)
+    assert short["terminals"][-1] and not short["timeouts"].any()
 
 
 def test_every_row_is_what_the_simulator_does_from_its_state(hopper):
