@@ -82,10 +82,14 @@ def test_every_link_and_image_leads_somewhere(page: Path) -> None:
             assert anchor in {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-def test_the_index_leads_to_every_page() -> None:
-    index = ROOT / "docs" / "index.md"
-    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)\)", index.read_text())}
-    below = [page for page in (ROOT / "docs").rglob("*.md") if page != index and page.parent.name != "results"]
+def test_the_index_and_the_list_of_results_lead_to_every_page() -> None:
+    lists = [ROOT / "docs" / "index.md", ROOT / "docs" / "results" / "README.md"]
+    linked = {
+        (page.parent / target).resolve()
+        for page in lists
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text())
+    }
+    below = [page for page in (ROOT / "docs").rglob("*.md") if page != lists[0]]
     assert not [page.name for page in below if page not in linked]
 
 
