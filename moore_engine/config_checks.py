@@ -158,6 +158,8 @@ def check_across(config: Config) -> None:
         raise ConfigError(
             f'online.priority = {_show(online.priority)} needs online.sampler = "custom" (it is "{online.sampler}").'
         )
+    if online.initial_rollout and online.sampler == "online_only":
+        raise ConfigError("online.initial_rollout has no rows to start from with online.sampler = online_only.")
     if (data.ref_min is None) != (data.ref_max is None):
         raise ConfigError("data.ref_min and data.ref_max go together: set both, or neither.")
     if data.ref_min is not None and data.ref_max is not None and data.ref_min >= data.ref_max:

@@ -159,6 +159,10 @@ def test_a_refusal_is_one_sentence_with_the_key_the_value_and_what_is_allowed(te
     assert message[-1] in ".?"
 
 
+def test_a_first_rollout_without_rows_is_refused() -> None:
+    assert "no rows to start from" in refusal("online.initial_rollout=true", "online.sampler=online_only")
+
+
 def test_swapped_references_are_refused() -> None:
     assert "not below" in refusal("data.ref_min=2", "data.ref_max=1")
 
