@@ -49,7 +49,7 @@ def told_run(folder: Path, seed: int, **sections: dict[str, Any]) -> RunDir:
         say("unc", "offline", epoch, 100 * epoch - 100, mean=1.0, p20=0.5, p80=2.0)
         evaluation("offline", epoch, 100 * epoch, 10.0 * epoch + seed)
     for number in range(1, 4):
-        evaluation("offline", 2, 200, 20.0 + seed, baseline=number)
+        evaluation("offline", 2, 200, 18.0 + number + seed, baseline=number)
     say("stage", "online", 1, 200, **{"from": "offline", "to": "online"})
     for epoch in (1, 2, 3):
         share = 1 / (1 + epoch)
@@ -75,6 +75,7 @@ def test_the_curves_are_the_evaluations_without_those_of_the_frozen_policy(tmp_p
     runs = [plot.read(told_run(tmp_path, seed)) for seed in (0, 4)]
     lines = {line.get_label(): line for line in plot.figure({"": runs[:1]}).axes[0].lines}
     assert list(lines["offline"].get_xdata()) == [100, 200]
+    assert list(lines["offline"].get_ydata()) == [10.0, 20.0]
     assert list(lines["online"].get_xdata()) == [200, 300, 400, 500]
     assert list(lines["online"].get_ydata()) == [20.0, 30.0, 40.0, 50.0]
     assert list(lines["data set's mean"].get_ydata()) == [15.0, 15.0]
@@ -104,9 +105,9 @@ def test_the_table_has_every_figure_and_its_verdicts(tmp_path: Path, capsys: pyt
     text = capsys.readouterr().out
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     p0, p4, mean = cells[2:]
-    # nine frozen episodes of standard deviation sqrt(3): 0.6; three final ones of 2: 2 / sqrt(3) = 1.2
+    # nine frozen episodes of variance 30 / 8: 0.6; three final ones of 4: 2 / sqrt(3) = 1.2
     assert p0[:6] == ["p0", "0", "15.0", "20.0 +- 1.2", "20.0 +- 0.6", "50.0 +- 1.2"]
-    assert p0[6] == f"{30 / (3 / 9 + 4 / 3) ** 0.5:+.1f}"
+    assert p0[6] == f"{30 / (30 / 8 / 9 + 4 / 3) ** 0.5:+.1f}"
     assert (p4[4], mean[:2], mean[5]) == ("24.0 +- 0.6", ["mean of 2", ""], "52.0 +- 2.0")
     assert "- p0: offline >= data mean: yes (20.0 against 15.0)" in text
     assert "- p4: final > offline by more than 2 standard errors: yes" in text
