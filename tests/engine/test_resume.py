@@ -144,7 +144,7 @@ def test_kills_at_real_widths_with_the_model_buffer_wrapped_round_change_nothing
 
 
 def kill_at_random(run: RunDir, times: int, most_s: float) -> int:
-    """SIGKILL up to `times` attempts, each within `most_s` after it began to train; how many before the run was done."""
+    """SIGKILL up to `times` attempts, each within `most_s` of training; how many before the run was done."""
     rng = random.Random(0)
     for killed in range(times):
         before = attempt(run)
