@@ -35,6 +35,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 OUTSIDE_REPLAY = ("perf", "ckpt", "ack", "warn", "run")
 """Kinds that may differ between an interrupted run and the uninterrupted one."""
 
+DIGITS = 7
+"""Significant digits of an event's numbers: all that float32 has, in half the bytes."""
+
 POSITION = ("stage", "epoch", "update", "env_step")
 """Where in the run an event happened; the trainer supplies it."""
 
@@ -61,7 +64,7 @@ class EventWriter:
         self._check()
         self.seq += 1
         head = {"v": VERSION, "seq": self.seq, "att": self._attempt, "t": round(time.time(), 3)}
-        line = json.dumps(finite({**head, **self._position(), "k": kind, **fields}), separators=(",", ":"))
+        line = json.dumps({**head, **self._position(), "k": kind, **finite(fields, DIGITS)}, separators=(",", ":"))
         os.write(self._fd, line.encode() + b"\n")
 
     def fsync(self) -> None:
@@ -72,14 +75,14 @@ class EventWriter:
         os.close(self._fd)
 
 
-def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity as the strings "nan", "inf", "-inf" (JSON has none)."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+def finite(value: Any, digits: int = 17) -> Any:
+    """`value` with every NaN and infinity as the strings "nan", "inf", "-inf" (JSON has none), floats to `digits`."""
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: finite(item, digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [finite(item, digits) for item in value]
     return value
 
 

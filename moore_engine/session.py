@@ -19,8 +19,10 @@ from moore_engine import checkpoint, config, control
 from moore_engine.events import EventWriter
 from moore_engine.rundir import Beat, Lease, RunDir
 
-LOOK_S, BEAT_S, PERF_S, DISK_S = 0.1, 1.0, 5.0, 5.0
-"""Seconds between looks at control/, heartbeats, perf events, and tries on a full disk."""
+LOOK_S, BEAT_S, DISK_S = 0.1, 1.0, 5.0
+"""Seconds between looks at control/, heartbeats, and tries on a full disk."""
+PERF_S = 5.0, 30.0
+"""Seconds between perf events, in a young attempt and in an old one."""
 PROMISE_S, LONG_S = 10.0, 120.0
 """Seconds within which the next heartbeat is promised: in the loop, and before loading or saving."""
 
@@ -70,6 +72,7 @@ class Session:
         self._unsettled = sorted(self.sets, key=lambda each: each[0])
         self._stop_signal = False
         self._look_at = self._beat_at = self._perf_at = 0.0
+        self._began = time.monotonic()
         self._phases: dict[str, float] = {}
         self._phase_name, self._phase_since = "start", time.monotonic()
         self._rate = (time.monotonic(), 0, 0)
@@ -176,7 +179,7 @@ class Session:
         if now >= self._perf_at:
             if self._perf_at:
                 self._report_speed(now)
-            self._perf_at = now + PERF_S
+            self._perf_at = now + min(PERF_S[1], max(PERF_S[0], (now - self._began) / 200))
 
     def _serve(self, request: control.Request) -> None:
         try:
