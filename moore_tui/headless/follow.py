@@ -6,6 +6,7 @@ Ctrl-C and SIGTERM stop the run with a checkpoint, a second Ctrl-C within 5 s ki
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from types import FrameType, TracebackType
@@ -69,6 +70,13 @@ class Terminated(Exception):
     """SIGTERM before there was a run."""
 
 
+def leave_terminal() -> None:
+    """Point both outputs at nothing: what is still to be flushed would fail on a terminal that has gone."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for fd in (1, 2):
+        os.dup2(nothing, fd)
+
+
 def follow(run: RunDir, signals: Signals, *, as_json: bool) -> int:
     """Show a run until it ends; the exit code to leave with."""
     return _View(run, signals, as_json).watch()
@@ -89,6 +97,7 @@ class _View:
             shot = self.model.snapshot()
             self._read(shot)
             if self.signals.hung_up:
+                leave_terminal()
                 return EXIT_DONE
             if not shot.running:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -27,6 +28,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data: Path) -> RunDir:
 
 def kill(run: RunDir, when: Callable[[], object], what: str, every: float = 0.03) -> None:
     """Start the trainer and SIGKILL it at the first moment that `when` holds."""
+    for left in run.checkpoints.glob("tmp-*"):  # by an earlier kill; it would be taken for a new one
+        shutil.rmtree(left)
     trainer = runs.start(run)
     runs.until(when, what, every=every)
     trainer.kill()

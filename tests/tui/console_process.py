@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -97,6 +98,12 @@ class Console:
                 control.kill(RunDir(path.parent))
 
 
+def _as_a_shell_would() -> None:
+    """Take the terminal, and hear Ctrl-C even if these tests were started in the background, where it is ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A command on a pseudo-terminal of its own, whose leader it is: Ctrl-C and hang-up reach it as from a keyboard."""
 
@@ -104,7 +111,7 @@ class Terminal:
         self.master, slave = pty.openpty()
         self.process = console.start(
             *words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_a_shell_would,
         )  # fmt: skip
         os.close(slave)
         self.seen = ""
