@@ -284,7 +284,7 @@ class Session:
 
 
 def resume_point(run: RunDir) -> tuple[checkpoint.Checkpoint | None, dict[str, Any] | None, list[str]]:
-    """The newest checkpoint that is whole, its state, and a sentence for each damaged one passed over; unfinished go."""
+    """The newest checkpoint that is whole, its state, and what is damaged; unfinished ones go."""
     checkpoint.prune(run, keep=sys.maxsize)
     damaged: list[str] = []
     for each in reversed(checkpoint.listing(run)):
