@@ -52,7 +52,12 @@ def start(session: Session) -> Training:
         saved_elsewhere, state = branch_point(settings)
         source = str(saved_elsewhere.path)
     if state is not None:
-        training.load_state_dict(state, branch=bool(source))
+        try:
+            training.load_state_dict(state, branch=bool(source))
+        except (KeyError, ValueError, TypeError) as error:
+            raise StartError(
+                f"the saved state is not of this version of the engine or of these sizes: {error}."
+            ) from None
     session.made_with = made_with()
     session.adopt(training)
     if session.settle(training.counters.phase):

@@ -40,6 +40,9 @@ def load_policy(run: RunDir, name: str) -> Loaded:
         log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None, device=where,
         generator=generator(settings.run.seed, "init", "sac", device=where),
     )  # fmt: skip
-    agent.load_state_dict(state["sac"])
+    try:
+        agent.load_state_dict(state["sac"])
+    except (KeyError, ValueError) as error:
+        raise checkpoint.CheckpointError(f"{saved.path.name} is not of this version of the engine: {error}.") from None
     env.close()
     return Loaded(settings, saved, agent, env.obs_dim, env.low, env.high)
