@@ -57,9 +57,8 @@ def test_a_run_checkpointed_in_mid_fit_then_killed_goes_on_inside_that_fit(
     tmp_path: Path, data: Path, whole: RunDir
 ) -> None:
     run = runs.make_run(tmp_path / "fit", data)
+    request = control.post(run, "checkpoint")  # seen at the first tick, which is the fit's
     trainer = runs.start(run)
-    runs.until(lambda: (read_json(run.state) or {}).get("status") == "training", "training")
-    request = control.post(run, "checkpoint")
     runs.until(lambda: control.acknowledgement(run, request.id), "the acknowledgement")
     trainer.kill()
     trainer.wait()
