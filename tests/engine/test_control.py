@@ -47,6 +47,7 @@ def test_ids_are_26_sortable_characters_and_all_different():
 
 
 def test_an_id_begins_with_its_milliseconds(monkeypatch):
+    monkeypatch.setattr(control, "_newest", 0)
     monkeypatch.setattr(control.time, "time", lambda: 1469918176.385)
     assert control.ulid()[:10] == "01ARYZ6S41"
 
@@ -88,3 +89,9 @@ def test_a_request_is_durable_before_post_returns(run, monkeypatch):
     monkeypatch.setattr(rundir.os, "fsync", lambda fd: synced.append(fd))
     control.post(run, "stop")
     assert len(synced) == 2
+
+
+def test_ids_of_one_process_sort_in_the_order_they_were_made():
+    ids = [control.ulid() for _ in range(2000)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
