@@ -5,6 +5,7 @@ A kind may gain fields, never lose or rename one within version 1. NaN and infin
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -62,10 +63,16 @@ class EventWriter:
         if missing:
             raise ValueError(f"event {kind!r} lacks {', '.join(missing)}")
         self._check()
-        self.seq += 1
-        head = {"v": VERSION, "seq": self.seq, "att": self._attempt, "t": round(time.time(), 3)}
+        head = {"v": VERSION, "seq": self.seq + 1, "att": self._attempt, "t": round(time.time(), 3)}
         line = json.dumps({**head, **self._position(), "k": kind, **finite(fields, DIGITS)}, separators=(",", ":"))
-        os.write(self._fd, line.encode() + b"\n")
+        data, end = line.encode() + b"\n", os.fstat(self._fd).st_size
+        try:
+            if os.write(self._fd, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.ftruncate(self._fd, end)  # a part of a line would spoil the next one
+            raise
+        self.seq += 1
 
     def fsync(self) -> None:
         """Return once every event so far would outlive a power cut."""

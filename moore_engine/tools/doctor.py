@@ -75,7 +75,7 @@ def task() -> dict[str, Any]:
 
 def rendering() -> dict[str, Any]:
     backend = os.environ.get("MUJOCO_GL", "")
-    return {"what": "video", "ok": True, "is": f"MUJOCO_GL={backend or 'unset'}; eval --video tries egl, then osmesa"}
+    return {"what": "video", "ok": True, "is": f"MUJOCO_GL={backend or 'unset'}; unset, eval --video takes egl"}
 
 
 def disk() -> dict[str, Any]:

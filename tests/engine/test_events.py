@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given
@@ -175,3 +176,17 @@ VERSION_1 = {
     "warn": "what",
     "end": "state exit",
 }
+
+
+def test_a_line_that_the_disk_took_half_of_is_taken_back_and_can_be_written_again(tmp_path, monkeypatch):
+    path = tmp_path / "events.jsonl"
+    writer = EventWriter(path, 1, dict, lambda: None)
+    writer.emit("warn", what="before")
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[: len(data) // 2]))
+    with pytest.raises(OSError, match="No space"):
+        writer.emit("warn", what="again")
+    monkeypatch.setattr(os, "write", real)
+    writer.emit("warn", what="again")
+    assert [(event["seq"], event["what"]) for event in events.read(path)] == [(1, "before"), (2, "again")]
+    assert path.read_bytes().count(b"\n") == 2
