@@ -33,10 +33,11 @@ def guarded(body: Callable[[], None]) -> int:
     from moore_engine.envs import TaskError
     from moore_engine.export import ExportError
     from moore_engine.start import StartError
+    from moore_engine.tools.video import VideoError
 
     try:
         body()
-    except (ConfigError, CheckpointError, TaskError, StartError, ExportError) as error:
+    except (ConfigError, CheckpointError, TaskError, StartError, ExportError, VideoError) as error:
         print(str(error), file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:

@@ -28,6 +28,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from moore_engine.evaluate import Evaluator
     from moore_engine.start import trusted
     from moore_engine.tools.loading import load_policy
+    from moore_engine.tools.video import record
 
     loaded = load_policy(run_dir(options.run), options.checkpoint)
     task, began, steps = loaded.settings.data.task, time.monotonic(), 0
@@ -52,22 +53,11 @@ def evaluate(options: argparse.Namespace) -> None:
         "video": None,
     }  # fmt: skip
     if options.video:
-        facts["video"] = str(film(loaded, options.video, options.seed))
+        facts["video"] = str(record(loaded, options.video, options.seed))
     shown = "" if score is None else f", score {score:.1f}"
     text = (f"{loaded.saved.path.name}: return {result.mean:.1f} +- {result.std:.1f}{shown} "
             f"over {options.episodes} episodes of {task}")  # fmt: skip
     answer(facts, options.json, text + (f"\nvideo: {facts['video']}" if facts["video"] else ""))
-
-
-def film(loaded: object, path: Path, seed: int) -> Path:
-    """One episode of the mean policy as a video file; its suffix (mp4, gif) chooses the format."""
-    from moore_engine.config import ConfigError
-    from moore_engine.tools.video import VideoError, record
-
-    try:
-        return record(loaded, path, seed)  # type: ignore[arg-type]
-    except VideoError as error:
-        raise ConfigError(str(error)) from None
 
 
 if __name__ == "__main__":
