@@ -1,0 +1,1 @@
+"""The console's screens: what fills the terminal, one module each."""

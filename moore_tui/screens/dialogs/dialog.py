@@ -1,0 +1,65 @@
+"""A box in the middle of the terminal: its title, a text that is never read as markup, what is asked, the keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, ScreenResultType
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+
+class Dialog(ModalScreen[ScreenResultType]):
+    """Base of all: a subclass gives `body()` and, for what escape answers, `NO`."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog .dialog-box {
+        width: 72; max-width: 100%; height: auto; max-height: 100%;
+        padding: 0 1; border: round $primary; background: $surface;
+    }
+    Dialog.-ascii .dialog-box { border: ascii $primary; }
+    Dialog .dialog-text-frame { height: auto; max-height: 12; margin-bottom: 1; }
+    Dialog .dialog-text-frame.-empty { display: none; }
+    Dialog .dialog-text { height: auto; }
+    Dialog .dialog-keys { height: 1; margin-top: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "cancel", priority=True)]
+    KEYS = "enter yes   esc cancel"
+    AUTO_FOCUS = ".dialog-first"
+
+    def __init__(self, title: str, text: str = "") -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog-box") as box:
+            box.border_title = Content(self._title)
+            with VerticalScroll(classes="dialog-text-frame", can_focus=False) as frame:
+                frame.set_class(not self._text, "-empty")
+                yield Static(self._text, classes="dialog-text", markup=False)
+            yield from self.body()
+            yield Static(self.KEYS, classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.set_class(bool(getattr(self.app, "ascii", False)), "-ascii")
+
+    def body(self) -> list[Widget]:
+        """The widgets between the text and the keys; the one of class dialog-first has the focus."""
+        return []
+
+    def action_no(self) -> None:
+        self.dismiss(None)
+
+
+def field(value: str = "", *, placeholder: str = "") -> Input:
+    """A line to type in, without a border and a blinking cursor."""
+    made = Input(
+        value, placeholder=placeholder, compact=True, select_on_focus=False, classes="dialog-first dialog-field"
+    )
+    made.cursor_blink = False
+    return made
