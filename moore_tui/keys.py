@@ -1,0 +1,107 @@
+"""Every key of the console: where it holds, what it does, and under which name it can be remapped.
+
+A focused pane's keys come before those of its screen, and these before those that hold anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
+
+
+class Key(NamedTuple):
+    """`keys` are alternatives, by commas; `action` is a Textual action; `show` puts it in the footer while it is valid.
+
+    `label` is what the footer says (`description` where that is short enough already).
+    """
+
+    id: str
+    keys: str
+    action: str
+    description: str
+    label: str = ""
+    show: bool = False
+
+    @property
+    def context(self) -> str:
+        return self.id.partition(".")[0]
+
+
+CONTEXTS = {
+    "anywhere": "anywhere",
+    "runs": "in the list of runs",
+    "control": "on the run under the cursor, or on all that are marked",
+    "charts": "in a chart",
+    "log": "in a log",
+    "compare": "on the compare screen",
+    "launch": "on the launch screen",
+    "logs": "on the logs screen",
+}
+"""Contexts, and where they hold."""
+
+KEYS: tuple[Key, ...] = (
+    Key("runs.down", "j,down", "cursor_down", "Next run"),
+    Key("runs.up", "k,up", "cursor_up", "Previous run"),
+    Key("runs.first", "g,home", "cursor_first", "First run"),
+    Key("runs.last", "G,end", "cursor_last", "Last run"),
+    Key("runs.open", "enter", "open", "Open the run: go to its charts", "open", True),
+    Key("runs.mark", "space", "mark", "Mark the run, or take the mark away", "mark", True),
+    Key("runs.compare", "equals_sign", "app.compare", "Compare the marked runs", "compare", True),
+    Key("runs.sort", "s", "sort", "Sort by the next column"),
+    Key("runs.new", "n", "app.new_run", "New run", "new", True),
+    Key("runs.duplicate", "d", "app.duplicate", "Duplicate the run and edit the copy"),
+    Key("runs.tag", "T", "app.tag", "Tag"),
+    Key("runs.note", "N", "app.note", "Note"),
+    Key("runs.logs", "L", "app.logs", "Log on the whole screen", "logs"),
+    Key("control.pause", "p", "app.steer('pause')", "Pause, or let a paused run go on", "pause", True),
+    Key("control.checkpoint", "c", "app.steer('checkpoint')", "Save a checkpoint now", "ckpt", True),
+    Key("control.resume", "r", "app.steer('resume')", "Resume, or adopt a run without a keeper", "resume", True),
+    Key("control.stop", "x", "app.steer('stop')", "Save a checkpoint and end", "stop", True),
+    Key("control.kill", "X", "app.steer('kill')", "Kill, without a checkpoint (asks for the name)"),
+    Key("control.delete", "D", "app.steer('delete')", "Delete (asks for the name)"),
+    Key("control.set", "e", "app.steer('set')", "Set a value while the run goes on"),
+    Key("control.branch", "B", "app.steer('branch')", "Branch off a checkpoint"),
+    Key("control.extend", "E", "app.steer('extend')", "Extend: more online epochs"),
+    Key("charts.left", "h,left", "pan(-1)", "Pan to earlier"),
+    Key("charts.right", "l,right", "pan(1)", "Pan to later"),
+    Key("charts.in", "plus,equals_sign", "zoom(1)", "Zoom in"),
+    Key("charts.out", "minus", "zoom(-1)", "Zoom out"),
+    Key("charts.fit", "0", "fit", "Fit and follow", "fit"),
+    Key("charts.previous", "left_square_bracket", "metric(-1)", "Previous metric"),
+    Key("charts.next", "right_square_bracket", "metric(1)", "Next metric"),
+    Key("charts.log", "L", "log_y", "Logarithmic y axis"),
+    Key("charts.smooth", "S", "smooth", "Smoothing"),
+    Key("charts.band", "b", "band", "Band"),
+    Key("charts.cursor", "v", "cursor", "Cursor with values"),
+    Key("charts.axis", "a", "axis", "x axis: step, wall time, environment step, since the switch", "axis"),
+    Key("log.follow", "F", "follow", "Follow the end", "follow", True),
+    Key("log.wrap", "w", "wrap", "Wrap long lines"),
+    Key("log.error", "e", "next_error", "Next error"),
+    Key("log.next", "n", "next_hit", "Next hit of the search"),
+    Key("log.previous", "N", "previous_hit", "Previous hit"),
+    Key("anywhere.filter", "slash", "screen.filter", "Filter the runs; in a log, search", "filter", True),
+    Key("anywhere.command", "colon", "app.command", "Command line"),
+    Key("anywhere.maximise", "z", "app.maximise", "Maximise the pane, or put it back", "zoom", True),
+    Key("anywhere.copy", "y", "app.copy", "Copy what is under the cursor (OSC 52)"),
+    Key("anywhere.next", "tab", "app.focus_next", "Next pane"),
+    Key("anywhere.previous", "shift+tab", "app.focus_previous", "Previous pane"),
+    *(Key(f"anywhere.pane{n}", str(n), f"app.pane({n})", f"Pane {n}") for n in range(1, 8)),
+    Key("anywhere.palette", "ctrl+p", "app.command_palette", "Command palette"),
+    Key("anywhere.suspend", "ctrl+z", "app.suspend_process", "Suspend the console (fg brings it back)"),
+    Key("anywhere.back", "escape", "app.back", "Out one layer"),
+    Key("anywhere.help", "question_mark", "app.help", "Help on the pane", "help", True),
+    Key("anywhere.leave", "q", "app.leave", "Leave; the runs go on", "leave", True),
+)  # fmt: skip
+
+
+def bindings(*contexts: str) -> list[Binding]:
+    """The bindings of these contexts, for a BINDINGS class variable."""
+    from textual.binding import Binding
+
+    return [
+        Binding(key.keys, key.action, key.label or key.description, show=key.show, id=key.id, tooltip=key.description)
+        for key in KEYS
+        if key.context in contexts
+    ]

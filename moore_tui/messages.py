@@ -1,0 +1,58 @@
+"""What the parts of the console tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from moore_tui.widgets.curve_plot import ChartView
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something asked of one run: `text` says what goes on, where it took effect, or why it did not."""
+
+    number: int
+    run_id: str
+    verb: str
+    state: Literal["pending", "done", "refused", "timeout"]
+    text: str
+    t: float
+
+
+class FactsChanged(Message, bubble=False):
+    """The feed holds newer facts. Many of these are as good as one: the panes compare versions."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, FactsChanged)
+
+
+class RunSelected(Message):
+    """The cursor stands on another run."""
+
+    def __init__(self, run_id: str | None) -> None:
+        super().__init__()
+        self.run_id = run_id
+
+
+class MarksChanged(Message):
+    """Other runs are marked."""
+
+
+class ActionChanged(Message, bubble=False):
+    """An action was asked for, or has come to its end."""
+
+    def __init__(self, action: Action) -> None:
+        super().__init__()
+        self.action = action
+
+
+class WindowChanged(Message):
+    """The charts shall show another part, or show it otherwise."""
+
+    def __init__(self, view: ChartView) -> None:
+        super().__init__()
+        self.view = view
