@@ -44,7 +44,7 @@ def run(
     Ctrl-C stops it with a checkpoint (again within 5 s kills it); closing the terminal leaves it running.
     """
     from moore_tui.headless import start
-    from moore_tui.headless.create import Wish
+    from moore_tui.runs.launch import Wish
 
     flags = {"data": data, "name": name, "seed": seed, "from": from_}
     wish = Wish(source, sets or (), flags, profile, trust_code or ())
@@ -211,7 +211,7 @@ def config_show(
 ) -> int:
     """Every key of a run to be, its value, its source."""
     from moore_tui.headless import settings
-    from moore_tui.headless.create import Wish
+    from moore_tui.runs.launch import Wish
 
     return settings.show(Wish(source, sets or (), {"data": data}, profile), as_json)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from moore_engine import config as configs
 from moore_engine.config_checks import describe
 from moore_engine.presets import FOLDER, profiles, read_toml
-from moore_tui.headless.create import Wish, resolve
 from moore_tui.headless.diagnostics import say
 from moore_tui.headless.output import answer, answer_json, table
+from moore_tui.runs.launch import Wish, resolve
 
 
 def show(wish: Wish, as_json: bool) -> int:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from moore_engine import config as configs
 from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, write_atomic
-from moore_tui.headless import create, find, verbs
-from moore_tui.headless.create import Wish
+from moore_tui.headless import find, verbs
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
 from moore_tui.headless.follow import Signals, Terminated, follow
 from moore_tui.headless.output import answer, answer_json
-from moore_tui.launchers.local import LocalLauncher
-from moore_tui.runs import control
+from moore_tui.runs import control, launch
 from moore_tui.runs.errors import RunIsLive
+from moore_tui.runs.launch import Wish
 from moore_tui.runs.model import snapshot
 
 
@@ -40,29 +36,9 @@ def run(wish: Wish, runs_dir: str | None, *, detach: bool, as_json: bool) -> int
 
 
 def _make(wish: Wish, runs: Path, signals: Signals) -> RunDir:
-    branch = wish.flags.get("from")
-    wish = replace(wish, flags={**wish.flags, "from": _branch(branch, runs)}) if branch else wish
-    resolved = create.resolve(wish)
-    configs.check_launchable(resolved.config)
-    create.check_name(resolved.config.run.name, runs)
-    for warning in resolved.warnings:
-        say(f"warning: {warning}")
-    say("checking data, task and device ...")
-    checked = create.prepare(resolved.config, wish.trust)
-    for warning in checked.get("warnings", []):
-        say(f"warning: {warning}")
-    rows, size = f"{checked.get('rows')} rows of {checked.get('dataset')}", f"up to {checked.get('disk_mb')} MB of disk"
-    say(f"{rows}; the run needs {size}")
-    config = create.parse(checked["config"])
+    checked = launch.check(wish, runs, say)
     signals.armed = True
-    sources = create.origins(resolved, config)
-    made = create.create(config, runs, stem=Path(str(wish.source)).stem, sources=sources)
-    try:
-        launcher(wish.trust).start(made)
-    except BaseException:
-        shutil.rmtree(made.path, ignore_errors=True)
-        raise
-    return made
+    return launch.create_and_start(wish, checked, runs)
 
 
 @dataclass(frozen=True)
@@ -105,7 +81,7 @@ def resume(
     with Signals() as signals:
         signals.armed = True
         try:
-            what = control.resume(found, launcher(changes.trust), sets=settings)
+            what = control.resume(found, launch.launcher(changes.trust), sets=settings)
         except RunIsLive:
             raise RunIsLive(f"run {found.id} is running already; {PROGRAM} wait {found.id} waits for its end") from None
         if what == "adopted":
@@ -116,15 +92,6 @@ def resume(
         return follow(found, signals, as_json=as_json)
 
 
-def launcher(trust: Sequence[str]) -> LocalLauncher:
-    """Starts runs on this host; MOORE_TRAINER names another command than the engine's trainer."""
-    env = dict(os.environ)
-    env.pop("MOORE_TRUST_CODE", None)
-    if trust:
-        env["MOORE_TRUST_CODE"] = ",".join(trust)
-    return LocalLauncher(command=shlex.split(os.environ.get("MOORE_TRAINER", "")), env=env)
-
-
 def _detached(made: RunDir, as_json: bool) -> int:
     """The run's name on stdout, and how to see it again on stderr."""
     if as_json:
@@ -133,12 +100,6 @@ def _detached(made: RunDir, as_json: bool) -> int:
         answer(made.id)
     say(f"{PROGRAM} status {made.id} shows it, {PROGRAM} stop {made.id} stops it")
     return EXIT_DONE
-
-
-def _branch(text: str, runs: Path) -> str:
-    """RUN@WHERE with the run's path in the place of its name; RUN alone means RUN@switch."""
-    name, _, where = text.rpartition("@") if "@" in text else (text, "", "switch")
-    return f"{find.run(name, str(runs)).path.resolve()}@{where}"
 
 
 def _check_settings(found: RunDir, settings: Mapping[str, str], *, done: bool, epochs: int | None) -> None:
@@ -157,7 +118,7 @@ def _move_data(found: RunDir, data: str, trust: Sequence[str]) -> None:
     config = configs.load(found.config)
     moved = configs.set_value(configs.set_value(config, "data.path", data), "run.from", "")
     say("checking the data set ...")
-    checked = create.parse(create.prepare(moved, trust)["config"])
+    checked = launch.parse(launch.prepare(moved, trust)["config"])
     if checked.data.sha256 != config.data.sha256:
         raise Failure(
             f"{data} is not the data set of run {found.id}: its sha256 is {checked.data.sha256[:12]}, "

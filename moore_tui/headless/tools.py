@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
-import moore_tui
+from moore_tui.runs.engine import command, environment
 
 
 def become(tool: str, *arguments: str, **options: Any) -> NoReturn:
@@ -16,20 +15,6 @@ def become(tool: str, *arguments: str, **options: Any) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, [*command(tool), *arguments, *flags(options)], environment())
-
-
-def command(tool: str) -> list[str]:
-    """Command line of a tool; -P keeps the working directory, which may hold anything, out of its imports."""
-    return [sys.executable, "-P", "-m", f"moore_engine.tools.{tool}"]
-
-
-def environment() -> dict[str, str]:
-    """This process's, with the packages found when they run from a checkout."""
-    root = Path(moore_tui.__file__).resolve().parent.parent
-    if root.name in ("site-packages", "dist-packages"):
-        return dict(os.environ)
-    paths = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
 def flags(options: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,8 @@ ConsoleError            1
 |-- RunIsLive           4   the run is running (or its keeper is at work)
 |-- LostContact         5   the trainer is dead, silent, or on a host that cannot be reached from here
 |-- Refused             1   the trainer answered no
+|-- CheckRefused        2   the engine's check of a run to be found its data, task or settings wanting
+|-- CheckFailed         1   that check itself broke
 `-- LaunchFailed        1   the keeper or the trainer did not start
 """
 
@@ -37,6 +39,14 @@ class LostContact(ConsoleError):
 
 
 class Refused(ConsoleError):
+    exit_code = rundir.EXIT_FAILED
+
+
+class CheckRefused(ConsoleError):
+    exit_code = rundir.EXIT_USAGE
+
+
+class CheckFailed(ConsoleError):
     exit_code = rundir.EXIT_FAILED
 
 
