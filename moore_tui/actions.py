@@ -114,7 +114,7 @@ class Actions:
 
     def _starter(self) -> Launcher:
         if self._launcher is None:
-            from moore_tui.headless.start import launcher
+            from moore_tui.runs.launch import launcher
 
             self._launcher = launcher(())
         return self._launcher
