@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from moore_engine.data.transitions import DataError
+from moore_engine.data.errors import DataError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)

@@ -8,7 +8,7 @@ import math
 import h5py
 
 from moore_engine.data import hdf5
-from moore_engine.data.transitions import DataError
+from moore_engine.data.errors import DataError
 
 
 def task(file: h5py.File) -> str | None:

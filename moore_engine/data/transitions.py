@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moore_engine.buffers import Layout
+from moore_engine.data.errors import DataError
+
+__all__ = ["Bool", "DataError", "Float32", "Transitions", "episode_stats", "table_hash"]
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message is one sentence: what is wrong, where, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from moore_engine.config import ConfigError
 from moore_engine.events import finite
 from moore_engine.rundir import EXIT_CTRL_C, EXIT_NO_RUN, EXIT_USAGE, RunDir
 
@@ -29,19 +28,33 @@ def answer(facts: dict[str, Any], as_json: bool, text: str) -> None:
 
 def guarded(body: Callable[[], None]) -> int:
     """Run `body`; an error of the user's making becomes one sentence and exit code 2."""
-    from moore_engine.checkpoint import CheckpointError
-    from moore_engine.envs import TaskError
-    from moore_engine.export import ExportError
-    from moore_engine.start import StartError
-    from moore_engine.tools.video import VideoError
-
     try:
         body()
-    except (ConfigError, CheckpointError, TaskError, StartError, ExportError, VideoError) as error:
-        print(str(error), file=sys.stderr)
-        return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_CTRL_C
     except BrokenPipeError:  # the reader left, as `| head` does; nothing may be flushed to it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if not isinstance(error, _foreseen()):
+            raise
+        print(str(error), file=sys.stderr)
+        return EXIT_USAGE
     return 0
+
+
+FORESEEN = {
+    "moore_engine.presets": "ConfigError",
+    "moore_engine.checkpoint": "CheckpointError",
+    "moore_engine.data.errors": "DataError",
+    "moore_engine.envs": "TaskError",
+    "moore_engine.export": "ExportError",
+    "moore_engine.start": "StartError",
+    "moore_engine.terminations": "TerminationError",
+    "moore_engine.tools.video": "VideoError",
+    "moore_engine.trust": "TrustError",
+}
+"""Errors of the user's making, by the module that defines each: an error whose module was never imported cannot be."""
+
+
+def _foreseen() -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in FORESEEN.items() if module in sys.modules)
