@@ -45,6 +45,7 @@ class Snapshot:
     progress: float | None = None
     score: float | None = None
     return_mean: float | None = None
+    return_std: float | None = None
     eval_stage: str | None = None
     eval_epoch: int | None = None
     env_steps_per_s: float | None = None
@@ -90,15 +91,19 @@ class RunModel:
         self._marks = Cached(run.events, Marks.read)
         self._requests = Cached(run.control, lambda _: Requests.read(run))
 
+    def plan(self) -> plan.Plan:
+        """What its configuration plans, with the live changes that were granted."""
+        requests = self._requests() or Requests()
+        return (self._plan() or plan.Plan()).extended(requests.granted_sets)
+
     def snapshot(self, now: float | None = None) -> Snapshot:
         """The run as it is now."""
         now = time.time() if now is None else now
-        planned = self._plan() or plan.Plan()
         marks = self._marks() or Marks()
         state, keeper = self._state() or {}, self._keeper() or {}
         requests = self._requests() or Requests()
         verdict = status.judge(self.run, state, keeper, requests.pending, now)
-        planned = planned.extended(requests.granted_sets)
+        planned = (self._plan() or plan.Plan()).extended(requests.granted_sets)
         at = marks.position if _number(marks.position.get("t")) >= _number(state.get("t")) else state
         stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
         update, env_step = _int(at.get("update")), _int(at.get("env_step"))
@@ -125,6 +130,7 @@ class RunModel:
             progress=1.0 if verdict.state == "done" else planned.progress(stage, update, env_step),
             score=_float(marks.eval.get("score")),
             return_mean=_float(marks.eval.get("return_mean")),
+            return_std=_float(marks.eval.get("return_std")),
             eval_stage=_text(marks.eval.get("stage")),
             eval_epoch=_int(marks.eval.get("epoch")),
             env_steps_per_s=_float(perf.get("env_steps_per_s")),

@@ -1,0 +1,152 @@
+"""A pane: a frame with a caption, the facts of one run in it; and the RunView that every pane is shown.
+
+The frame is drawn cell by cell, so that a new figure in the caption sends a few bytes and not the whole pane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.geometry import Region
+from textual.strip import Strip
+
+from moore_tui.runs.model import Snapshot
+from moore_tui.runs.plan import Plan
+from moore_tui.widgets.sheet import Line, Sheet, changed, cut, length, spread
+
+if TYPE_CHECKING:
+    from moore_tui.runs.logbook import LogBook
+    from moore_tui.runs.notes import Note
+    from moore_tui.runs.series import RunSeries
+    from moore_tui.widgets.curve_plot import ChartView
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A marked run as the panes of another one need it; `number` from 1 in the order of marking."""
+
+    id: str
+    number: int
+    series: RunSeries | None
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class RunView:
+    """Everything the panes may show of the run under the cursor. `ascii` asks for characters of ASCII only."""
+
+    snapshot: Snapshot
+    chart: ChartView
+    plan: Plan
+    series: RunSeries | None = None
+    log: LogBook | None = None
+    note: Note | None = None
+    marked: tuple[Marked, ...] = ()
+    usage: Any = None
+    settings: Any = None
+    ascii: bool = False
+
+
+class Pane(Sheet):
+    """`number` is the key that goes there, `title` its name, `context` that of its keys.
+
+    Subclasses say what they depend on (`key`), paint it (`paint`) and sum it up in a few cells (`summary`).
+    """
+
+    number: ClassVar[int] = 0
+    title: ClassVar[str] = ""
+    context: ClassVar[str] = "charts"
+
+    DEFAULT_CSS = """
+    Pane { width: 1fr; height: 1fr; }
+    Pane > * { margin: 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.view: RunView | None = None
+        self._key: Hashable = None
+        self._left: Line = ((self.title, ""),)
+        self._right: Line = ()
+        self._drawn: Line = ()
+
+    def show(self, view: RunView | None) -> None:
+        """The facts of the shown run, in the UI thread; painted only if this pane depends on what changed."""
+        self.view = view
+        key = self.key(view) if view else ()
+        if key != self._key:
+            self._key = key
+            self.repaint()
+
+    def repaint(self) -> None:
+        """Paint what is shown once more."""
+        if self.view is None:
+            self.clear()
+        else:
+            self.paint(self.view)
+
+    def key(self, view: RunView) -> Hashable:
+        """Changes whenever what this pane paints does."""
+        raise NotImplementedError
+
+    def paint(self, view: RunView) -> None:
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """No run is shown."""
+        self.caption(((self.title, ""),))
+
+    def summary(self, view: RunView) -> str:
+        """The figure that stands for this pane while it is hidden."""
+        return ""
+
+    @property
+    def inner_width(self) -> int:
+        return max(0, self.size.width - 2)
+
+    @property
+    def inner_height(self) -> int:
+        return max(0, self.size.height - 2)
+
+    def caption(self, left: Line, right: Line = ()) -> None:
+        """What the upper edge says, at its left and at its right."""
+        self._left, self._right = left, right
+        self._draw_caption()
+
+    def _draw_caption(self) -> None:
+        old, self._drawn = self._drawn, self._caption()
+        if self.is_attached:
+            for x, end in changed(old, self._drawn, self.size.width):
+                self.refresh(Region(x, 0, end - x, 1))
+
+    def _caption(self) -> Line:
+        width, frame = self.size.width, self._frame
+        corner_left, bar, corner_right = self._edges[0]
+        number: Line = ((f"{self.number} ", "key"),) if self.number else ()
+        room = max(0, width - 4)
+        left = cut((*number, *self._left), room)
+        right = (((" ", ""), *self._right)) if self._right else ()
+        if length(left) + 2 + length(right) > room:
+            right = ()
+        middle = spread((*left, (" ", "")), (*right, (" ", "")) if right else (), max(0, width - 3), (bar, frame))
+        return ((f"{corner_left} ", frame), *middle, (corner_right, frame))
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        if y == 0:
+            self._drawn = self._caption()
+            return self.strip(self._drawn)
+        left, bar, right = self._edges[2 if y == height - 1 else 1]
+        return self.strip(((left, self._frame), (bar * max(0, width - 2), self._frame), (right, self._frame)))
+
+    @property
+    def _frame(self) -> str:
+        return "frame-focus" if self.has_pseudo_class("focus-within") or self.has_focus else "frame"
+
+    @property
+    def _edges(self) -> tuple[str, str, str]:
+        if self.view is not None and self.view.ascii:
+            return "+-+", "| |", "+-+"
+        return "┌─┐", "│ │", "└─┘"
