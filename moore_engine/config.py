@@ -36,6 +36,7 @@ __all__ = [
     "set_value",
     "sha256",
     "toml",
+    "value_of",
 ]
 
 LIVE_KEYS = frozenset(
@@ -140,6 +141,11 @@ def set_value(config: Config, key: str, value: Any, *, live: bool = False) -> Co
     value = _parse(key, value, "set") if isinstance(value, str) else value
     values = {each: get(config, each) for each in keys()}
     return _build(values | {each: new for each, (new, _) in _checked({key: (value, "set")}).items()})
+
+
+def value_of(key: str, text: str, where: str = "set") -> Any:
+    """What `text` gives "section.key" by itself, whatever the other keys are; raises ConfigError."""
+    return convert(key, _parse(key, text, where), where)
 
 
 def check_launchable(config: Config) -> None:

@@ -82,8 +82,8 @@ def _kinds(section: str) -> dict[str, Any]:
 
 def refusal(key: str, value: Any, where: str) -> ConfigError:
     """The error for a value that `key` does not allow, with the nearest choice if it is a misspelt one."""
-    choices = list(ALGORITHMS) if key == "run.algo" else _choices(key)
-    hint = nearest(value, choices) if choices and isinstance(value, str) else ""
+    known = choices(key)
+    hint = nearest(value, known) if known and isinstance(value, str) else ""
     hint = hint if hint.endswith("?") else "."
     return ConfigError(f"{key} = {_show(value)} ({where}) is not allowed: it takes {allowed(key)}{hint}")
 
@@ -99,9 +99,12 @@ def allowed(key: str) -> str:
     return _words(inspect.type_info(kind_of(key, "")))
 
 
-def _choices(key: str) -> list[str]:
+def choices(key: str) -> list[str]:
+    """The words that `key` takes; none if it takes others too, numbers or any text."""
     from msgspec import inspect
 
+    if key == "run.algo":
+        return list(ALGORITHMS)
     kind = inspect.type_info(kind_of(key, ""))
     kind = kind.type if isinstance(kind, inspect.Metadata) else kind
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)

@@ -8,6 +8,7 @@ from moore_engine.presets import FOLDER, profiles, read_toml
 from moore_tui.headless.diagnostics import say
 from moore_tui.headless.output import answer, answer_json, table
 from moore_tui.runs.launch import Wish, resolve
+from moore_tui.runs.outlook import text
 
 
 def show(wish: Wish, as_json: bool) -> int:
@@ -53,16 +54,3 @@ def list_presets(as_json: bool) -> int:
     answer(table(("PRESET", "ABOUT"), [(entry["preset"], entry["about"] or entry["source"]) for entry in entries]))
     say(f"profiles for smaller machines (--profile): {', '.join(profiles())}")
     return 0
-
-
-def text(value: object) -> str:
-    """A value as it is written after `--set key=`."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"[{', '.join(text(item) for item in value)}]"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value) if value != "" else '""'
