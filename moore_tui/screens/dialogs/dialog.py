@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,7 +15,7 @@ from textual.widgets import Input, Static
 
 
 class Dialog(ModalScreen[ScreenResultType]):
-    """Base of all: a subclass gives `body()` and, for what escape answers, `NO`."""
+    """Base of all: a subclass gives `body` and the line of its `keys`; escape leaves it, which answers None."""
 
     DEFAULT_CSS = """
     Dialog { align: center middle; }
@@ -29,12 +30,13 @@ class Dialog(ModalScreen[ScreenResultType]):
     Dialog .dialog-keys { height: 1; margin-top: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "cancel", priority=True)]
-    KEYS = "enter yes   esc cancel"
+    KEYS: ClassVar[str] = "enter accept   esc cancel"
     AUTO_FOCUS = ".dialog-first"
 
     def __init__(self, title: str, text: str = "") -> None:
         super().__init__()
         self._title, self._text = title, text
+        self.keys = self.KEYS
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog-box") as box:
@@ -43,10 +45,19 @@ class Dialog(ModalScreen[ScreenResultType]):
                 frame.set_class(not self._text, "-empty")
                 yield Static(self._text, classes="dialog-text", markup=False)
             yield from self.body()
-            yield Static(self.KEYS, classes="dialog-keys", markup=False)
+            yield Static(self._key_line(), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
-        self.set_class(bool(getattr(self.app, "ascii", False)), "-ascii")
+        self.set_class(self.plain, "-ascii")
+
+    @property
+    def plain(self) -> bool:
+        """Only characters of ASCII."""
+        return bool(getattr(self.app, "ascii", False))
+
+    def _key_line(self) -> str:
+        arrows = (("↑ ↓", "up down"), ("→", "right"))
+        return reduce(lambda line, arrow: line.replace(*arrow), arrows, self.keys) if self.plain else self.keys
 
     def body(self) -> list[Widget]:
         """The widgets between the text and the keys; the one of class dialog-first has the focus."""
