@@ -26,6 +26,16 @@ SWITCH = "switch"
 """Name of the checkpoint kept from the moment a run goes online; branches start from it."""
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """A part of a state that will never change again, such as a full block of rows: it is written once.
+
+    Later checkpoints hold the same file by a hard link, so that a growing state costs the disk only what is new.
+    """
+
+    value: Any
+
+
 class CheckpointError(Exception):
     """A checkpoint that is missing, damaged or not this run's; the message is one sentence."""
 
@@ -51,11 +61,14 @@ class Checkpoint:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save(run: RunDir, state: dict[str, Any], *, step: int, name: str = "", **facts: Any) -> Checkpoint:
+def save(
+    run: RunDir, state: dict[str, Any], *, step: int, name: str = "", like: Checkpoint | None = None, **facts: Any
+) -> Checkpoint:
     """Write `state` (nested dict of tensors, arrays, JSON values) as `name` or the next free `ckpt-<step>`.
 
-    The folder appears whole or not at all, and outlives a power cut once this returns. `facts` go into the manifest.
-    Raises OSError when the disk is full, having removed what it wrote.
+    `like` is the checkpoint that this state went on from: its `Sealed` parts are this one's too, and are not written
+    again. The folder appears whole or not at all, and outlives a power cut once this returns. `facts` go into the
+    manifest. Raises OSError when the disk is full, having removed what it wrote.
     """
     number = max((each.number for each in listing(run)), default=0) + 1
     final = run.checkpoints / (name or _free_name(run, step))
@@ -63,7 +76,7 @@ def save(run: RunDir, state: dict[str, Any], *, step: int, name: str = "", **fac
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir(parents=True)
     try:
-        files = dict(_write(tmp, state))
+        files = dict(_write(tmp, state, like))
         manifest = {"v": 1, "number": number, "step": step, "t": round(time.time(), 3), "files": files, **facts}
         _write_durable(tmp / "manifest.json", json.dumps(manifest, indent=1).encode())
         fsync_folder(tmp)
@@ -134,21 +147,37 @@ def _free_name(run: RunDir, step: int) -> str:
     return name
 
 
-def _write(folder: Path, state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _write(folder: Path, state: dict[str, Any], like: Checkpoint | None) -> Iterator[tuple[str, dict[str, Any]]]:
     from safetensors.torch import save_file
 
     tree: dict[str, Any] = {}
-    for part, value in state.items():
+    for part, given in state.items():
+        value = given.value if isinstance(given, Sealed) else given
         tensors: dict[str, Tensor] = {}
         tree[part] = _extract(value, "", tensors)
-        if tensors:
-            path = folder / f"{part}.safetensors"
-            save_file(tensors, path)
-            _fsync(path)
-            yield path.name, {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        if not tensors:
+            continue
+        path = folder / f"{part}.safetensors"
+        if like and isinstance(given, Sealed) and _linked(path, like):
+            yield path.name, like.manifest["files"][path.name]
+            continue
+        save_file(tensors, path)
+        _fsync(path)
+        yield path.name, {"sha256": _sha256(path), "bytes": path.stat().st_size}
     text = json.dumps(tree).encode()
     _write_durable(folder / "state.json", text)
     yield "state.json", {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}
+
+
+def _linked(path: Path, like: Checkpoint) -> bool:
+    """Whether `path` could be made the same file as that of its name in `like`; not every file system has links."""
+    if path.name not in like.manifest["files"]:
+        return False
+    try:
+        os.link(like.path / path.name, path)
+    except OSError:
+        return False
+    return True
 
 
 def _extract(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:

@@ -6,6 +6,7 @@ the batch keeps its width until the last episode ends, so no result depends on w
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -85,6 +86,22 @@ class Evaluator:
             Env(self.task, self.seed, max_episode_steps=self._limit, trust_code=self._trust_code)
             for _ in range(self.episodes)
         ]
+
+
+class Evaluators:
+    """Evaluations of a task in any number of episodes; the environments of each number are made once."""
+
+    def __init__(
+        self, task: str, seed: int, *, device: torch.device | str = "cpu", trust_code: Collection[str] = ()
+    ) -> None:
+        self._make = functools.partial(Evaluator, task, seed=seed, device=device, trust_code=trust_code)
+        self._made: dict[int, Evaluator] = {}
+
+    def __call__(self, policy: Policy, episodes: int, index: int, tick: Callable[[], None]) -> Returns:
+        """Evaluation number `index` of `policy`; see `Evaluator`."""
+        if episodes not in self._made:
+            self._made[episodes] = self._make(episodes=episodes)
+        return self._made[episodes](policy, index, tick)
 
 
 def evaluate(

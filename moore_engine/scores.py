@@ -27,6 +27,11 @@ def reference(task: str) -> Reference | None:
     return _D4RL[task.rpartition("-")[0]] if comparable(task) else None
 
 
+def family(task: str) -> Reference | None:
+    """The reference returns of the task's family whatever its version: a rule of thumb, not a score."""
+    return _D4RL.get(task.rpartition("-")[0])
+
+
 def score(task: str, ret: float, ref: tuple[float, float] | None = None) -> float | None:
     """Normalised score of the return `ret`; `ref` is a data set's own (min, max) and goes first.
 
@@ -39,6 +44,11 @@ def score(task: str, ret: float, ref: tuple[float, float] | None = None) -> floa
 def normalise(ret: float, low: float, high: float) -> float:
     """0 at the return `low`, 100 at `high`."""
     return 100.0 * (ret - low) / (high - low)
+
+
+def between(ret: float, low: float | None, high: float | None) -> float | None:
+    """`normalise`, or None where a reference return is missing."""
+    return None if low is None or high is None else normalise(ret, low, high)
 
 
 def score_std(task: str, std: float, ref: tuple[float, float] | None = None) -> float | None:

@@ -53,15 +53,12 @@ class Session:
         run.make()
         self.lease = Lease(run, status="starting")
         self.beat = Beat(run)
-        self.position: Callable[[], dict[str, Any]] = lambda: {
-            "stage": "offline",
-            "epoch": 1,
-            "update": 0,
-            "env_step": 0,
-        }
+        self.position: Callable[[], dict[str, Any]] = self._before_all
         self.events = EventWriter(run.events, self.lease.attempt, lambda: self.position(), self.lease.check)
         self.subject: Subject | None = None
         self.made_with: dict[str, str] = {}
+        self.saved: checkpoint.Checkpoint | None = None
+        """The checkpoint that the state went on from, or wrote last."""
         self.config: config.Config = config.load(run.config)
         self.paused = self.lease.paused_before
         self.sets = [
@@ -128,13 +125,14 @@ class Session:
                 self.events.fsync()
                 state = {part: value for part, value in self.subject.state_dict().items() if part not in drop}
                 saved = checkpoint.save(
-                    self.run, state, step=self.subject.step(), name=name, seq=self.events.seq,
+                    self.run, state, step=self.subject.step(), name=name, like=self.saved, seq=self.events.seq,
                     position=self.subject.position(), dropped=list(drop), config_sha256=config.sha256(self.config),
                     made_with=self.made_with,
                 )  # fmt: skip
                 break
             except OSError as error:
                 self._wait_for_disk(error)
+        self.saved = saved
         checkpoint.prune(self.run, self.config.checkpoint.keep if keep is None else keep)
         seconds = round(time.monotonic() - start, 3)
         self.emit("ckpt", path=saved.path.name, bytes=saved.bytes, seconds=seconds)
@@ -180,6 +178,11 @@ class Session:
             if self._perf_at:
                 self._report_speed(now)
             self._perf_at = now + min(PERF_S[1], max(PERF_S[0], (now - self._began) / 200))
+
+    def _before_all(self) -> dict[str, Any]:
+        """The position of a run that has not begun; a collection has no offline stage."""
+        stage = "online" if self.config.run.algo == "collect" else "offline"
+        return {"stage": stage, "epoch": 1, "update": 0, "env_step": 0}
 
     def _serve(self, request: control.Request) -> None:
         try:

@@ -8,7 +8,7 @@ import random
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,8 +18,9 @@ from moore_engine.config import Config
 from moore_engine.data.source import DataError, load, present
 from moore_engine.data.transitions import Transitions
 from moore_engine.envs import Env, TaskError
+from moore_engine.phases import Counts
 from moore_engine.rundir import RunDir
-from moore_engine.session import LONG_S, Session, resume_point
+from moore_engine.session import LONG_S, Session, Subject, resume_point
 from moore_engine.terminations import TerminationError, for_task
 from moore_engine.training import Training
 from moore_engine.trust import TrustError
@@ -31,12 +32,24 @@ class StartError(Exception):
     """A run that cannot start with what there is now; the message is one sentence."""
 
 
+class Resumable(Subject, Protocol):
+    """A subject that can be put back into a saved state; see `take_up`."""
+
+    config: Config
+
+    @property
+    def counters(self) -> Counts: ...
+    def configure(self, config: Config) -> None: ...
+    def load_state_dict(self, state: dict[str, Any], *, branch: bool = False) -> None: ...
+    def exact(self) -> bool: ...
+
+
 def start(session: Session) -> Training:
     """Build the training of a session's run, load its newest checkpoint, and announce the attempt.
 
     Raises StartError for a missing or changed data set, an unknown task, or an unusable device.
     """
-    settings, run = session.config, session.run
+    settings = session.config
     fix_arithmetic(int(settings.run.threads))
     trust = trusted()
     try:
@@ -45,28 +58,40 @@ def start(session: Session) -> Training:
         training = Training(settings, data, termination, device(settings), trust)
     except (DataError, TaskError, TerminationError, TrustError) as error:
         raise StartError(str(error)) from None
+    mean = float(np.mean(data.returns)) if len(data.returns) else None
+    take_up(
+        session, training, dataset=settings.data.path, sha256=data.sha256, rows=int(data.table.shape[0]),
+        data_return_mean=mean,
+    )  # fmt: skip
+    _extend(session, training)
+    return training
+
+
+def take_up(session: Session, subject: Resumable, **facts: Any) -> None:
+    """Load the newest checkpoint (or the branch's) into `subject`, hand it to the session, announce the attempt.
+
+    `facts` go into the `run` event. Raises StartError for a state that does not fit.
+    """
     session.beat(LONG_S)
-    saved, state, warnings = resume_point(run)
+    saved, state, warnings = resume_point(session.run)
     source = ""
-    if saved is None and settings.run.from_:
-        saved_elsewhere, state = branch_point(settings)
+    if saved is None and session.config.run.from_:
+        saved_elsewhere, state = branch_point(session.config)
         source = str(saved_elsewhere.path)
     if state is not None:
         try:
-            training.load_state_dict(state, branch=bool(source))
+            subject.load_state_dict(state, branch=bool(source))
         except (KeyError, ValueError, TypeError) as error:
             raise StartError(
                 f"the saved state is not of this version of the engine or of these sizes: {error}."
             ) from None
-    session.made_with = made_with()
-    session.adopt(training)
-    if session.settle(training.counters.phase):
-        training.configure(session.config)
-    announce(session, data, saved, source)
-    for what in warnings + _differences(saved) + inexact(training):
+    session.made_with, session.saved = made_with(), saved
+    session.adopt(subject)
+    if session.settle(subject.counters.phase):
+        subject.configure(session.config)
+    announce(session, saved, source, facts)
+    for what in warnings + _differences(saved) + inexact(subject):
         session.emit("warn", what=what)
-    _extend(session, training)
-    return training
 
 
 def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
@@ -125,15 +150,13 @@ def branch_point(settings: Config) -> tuple[checkpoint.Checkpoint, dict[str, Any
         raise StartError(f"run.from = {settings.run.from_}: {error}") from None
 
 
-def announce(session: Session, data: Transitions, saved: checkpoint.Checkpoint | None, source: str) -> None:
+def announce(session: Session, saved: checkpoint.Checkpoint | None, source: str, facts: dict[str, Any]) -> None:
     """The attempt's `run` event; events after `resumed_seq` and before it belong to a dead attempt."""
     settings = session.config
     session.emit(
         "run",
         algo=settings.run.algo,
         task=settings.data.task,
-        dataset=settings.data.path,
-        sha256=data.sha256,
         seed=settings.run.seed,
         config_sha256=config.sha256(settings),
         resumed_seq=0 if saved is None else saved.manifest["seq"],
@@ -141,8 +164,7 @@ def announce(session: Session, data: Transitions, saved: checkpoint.Checkpoint |
         cpu=cpu(),
         resumed_from="" if saved is None else saved.path.name,
         branched_from=source or settings.run.from_,
-        rows=int(data.table.shape[0]),
-        data_return_mean=float(np.mean(data.returns)) if len(data.returns) else None,
+        **facts,
     )
 
 
@@ -162,11 +184,11 @@ def cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def inexact(training: Training) -> list[str]:
-    """A warning if the environment's state could not be restored exactly."""
-    if training.env.exact:
+def inexact(subject: Resumable) -> list[str]:
+    """A warning if an environment's state could not be restored exactly."""
+    if subject.exact():
         return []
-    return [f"not exact: {training.config.data.task} could not be put back into its saved state"]
+    return [f"not exact: {subject.config.data.task} could not be put back into its saved state"]
 
 
 def _differences(saved: checkpoint.Checkpoint | None) -> list[str]:

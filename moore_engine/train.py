@@ -5,28 +5,10 @@ Every decision reads the counters alone, so the loop goes on from any state save
 
 from __future__ import annotations
 
-import statistics
-from typing import Any, Protocol
-
 import torch
 
-from moore_engine.config import Config
+from moore_engine.phases import LOSS_EVERY, Desk, begin, end, evaluate
 from moore_engine.training import Training
-
-LOSS_EVERY = 500
-"""SAC updates between loss events."""
-
-
-class Desk(Protocol):
-    """The loop's way out: facts, boundaries, checkpoints, live settings, time accounting."""
-
-    config: Config
-
-    def emit(self, kind: str, **fields: Any) -> None: ...
-    def tick(self) -> None: ...
-    def save(self, name: str = "", drop: tuple[str, ...] = (), keep: int | None = None) -> Any: ...
-    def settle(self, phase: int) -> list[str]: ...
-    def spent(self, phase: str) -> None: ...
 
 
 def train(run: Training, desk: Desk) -> None:
@@ -157,23 +139,6 @@ def update(run: Training, desk: Desk) -> None:
         desk.emit("loss", **run.algo.sac.metrics())
 
 
-def evaluate(run: Training, desk: Desk, baseline: int = 0) -> None:
-    """An `eval` event; `baseline` numbers those of the frozen policy at the switch, for the dip's null."""
-    begin(run, desk, "evaluate")
-    result = run.evaluate(run.config.eval.episodes, desk.tick)
-    run.counters.evaluations += 1
-    end(run)
-    desk.emit(
-        "eval",
-        score=run.score(result.mean),
-        return_mean=result.mean,
-        return_std=result.std,
-        returns=result.returns,
-        length_mean=statistics.fmean(result.lengths),
-        **({"baseline": baseline} if baseline else {}),
-    )
-
-
 def study(run: Training, desk: Desk) -> None:
     """The uncertainty study's relative error (Sec. 4.3): the epoch before's rollouts under this epoch's models."""
     begin(run, desk, "study")
@@ -212,21 +177,3 @@ def end_epoch(run: Training, desk: Desk, last: int) -> None:
     if save:
         desk.save()
     desk.tick()
-
-
-def begin(run: Training, desk: Desk, phase: str) -> bool:
-    """Enter a phase; False when a saved state was in the midst of it. Live settings take hold here and nowhere else."""
-    c = run.counters
-    if c.open == phase:
-        return False
-    c.open = phase
-    c.phase += 1
-    desk.spent(phase)
-    if desk.settle(c.phase):
-        run.configure(desk.config)
-    return True
-
-
-def end(run: Training) -> None:
-    """Leave the phase."""
-    run.counters.open = ""

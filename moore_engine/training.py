@@ -17,7 +17,7 @@ from moore_engine.algorithms import ALGORITHMS
 from moore_engine.buffers import Layout, ReplayTable
 from moore_engine.config import Config
 from moore_engine.envs import Env
-from moore_engine.evaluate import Evaluator, Returns
+from moore_engine.evaluate import Evaluators, Returns
 from moore_engine.rollout import Termination
 from moore_engine.streams import stream_seed
 from moore_engine.trust import load_function
@@ -78,8 +78,7 @@ class Training:
         priority = load_function("online.priority", name, trust) if name else None
         self.algo = ALGORITHMS[config.run.algo](config, replay, termination, device, priority)
         self.env = Env(config.data.task, stream_seed(config.run.seed, "env"), trust_code=trust)
-        self._trust = trust
-        self._evaluators: dict[int, Evaluator] = {}
+        self._evaluators = Evaluators(config.data.task, config.run.seed, device=device, trust_code=trust)
         self._started = (time.monotonic(), 0)
 
     def configure(self, config: Config) -> None:
@@ -97,18 +96,11 @@ class Training:
 
     def evaluate(self, episodes: int, tick: Any) -> Returns:
         """Whole episodes of the mean policy in environments and a stream of their own."""
-        if episodes not in self._evaluators:
-            self._evaluators[episodes] = Evaluator(
-                self.config.data.task, episodes, self.config.run.seed, device=self.device, trust_code=self._trust
-            )
-        return self._evaluators[episodes](self.algo.best, self.counters.evaluations, tick)
+        return self._evaluators(self.algo.best, episodes, self.counters.evaluations, tick)
 
     def score(self, mean_return: float) -> float | None:
         """100 at the reference's maximum, 0 at its minimum; None without a reference."""
-        low, high = self.config.data.ref_min, self.config.data.ref_max
-        if low is None or high is None:
-            return None
-        return scores.normalise(mean_return, low, high)
+        return scores.between(mean_return, self.config.data.ref_min, self.config.data.ref_max)
 
     # --- what a session keeps ---
 
@@ -118,6 +110,9 @@ class Training:
 
     def step(self) -> int:
         return self.counters.update
+
+    def exact(self) -> bool:
+        return self.env.exact
 
     def phase(self) -> int:
         return self.counters.phase
