@@ -80,21 +80,20 @@ class Snapshot:
 
 
 class RunModel:
-    """Makes snapshots of one run; a file that did not change since the last one is not read again."""
+    """Makes snapshots of one run; a file that did not change since the last one is not read again.
+
+    `planned` is the plan as of the last snapshot, live changes included.
+    """
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
+        self.planned = plan.Plan()
         self._id = run.path.name or run.id
         self._plan = Cached(run.config, plan.read)
         self._state = Cached(run.state, read_json)
         self._keeper = Cached(run.keeper, read_json)
         self._marks = Cached(run.events, Marks.read)
         self._requests = Cached(run.control, lambda _: Requests.read(run))
-
-    def plan(self) -> plan.Plan:
-        """What its configuration plans, with the live changes that were granted."""
-        requests = self._requests() or Requests()
-        return (self._plan() or plan.Plan()).extended(requests.granted_sets)
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """The run as it is now."""
@@ -103,7 +102,7 @@ class RunModel:
         state, keeper = self._state() or {}, self._keeper() or {}
         requests = self._requests() or Requests()
         verdict = status.judge(self.run, state, keeper, requests.pending, now)
-        planned = (self._plan() or plan.Plan()).extended(requests.granted_sets)
+        planned = self.planned = (self._plan() or plan.Plan()).extended(requests.granted_sets)
         at = marks.position if _number(marks.position.get("t")) >= _number(state.get("t")) else state
         stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
         update, env_step = _int(at.get("update")), _int(at.get("env_step"))

@@ -41,6 +41,11 @@ class EventTail:
         self.bad = 0
         self._bytes = ByteTail(path)
 
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._bytes.offset
+
     def poll(self, limit: int = SLICE) -> Batch:
         """New visible events, at most about `limit` bytes of them; `more` says that the file holds further ones."""
         lines, reset = self._bytes.poll(limit)
@@ -129,6 +134,17 @@ class ByteTail:
             self._last = (self._last + block[-self._CHECK :])[-self._CHECK :]
         return block.split(b"\n")[:-1], reset
 
+    def skip(self, window: int) -> None:
+        """Begin with the first line that starts within the last `window` bytes of the file as it is now."""
+        try:
+            with open(self.path, "rb") as file:
+                start = file.seek(0, os.SEEK_END) - window
+                if start > 0:
+                    file.seek(start - 1)
+                    self.offset = start - 1 + len(file.readline(window))
+        except OSError:
+            pass
+
     def _read(self, fd: int, size: int, limit: int) -> bytes:
         """From the offset to the last line end within `limit`, or beyond if one line alone is longer."""
         while (length := min(limit, size - self.offset)) > 0:
@@ -174,11 +190,23 @@ def recent(path: Path, window: int = 1 << 14, kinds: tuple[str, ...] = ()) -> It
 
 
 class LogTail:
-    """Follows a log file line by line."""
+    """Follows a log file line by line; of a long one only the last `window` bytes, if that is given."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, window: int | None = None) -> None:
         self.path = path
         self._bytes = ByteTail(path)
+        if window is not None:
+            self._bytes.skip(window)
+
+    @property
+    def offset(self) -> int:
+        """Where the next line begins."""
+        return self._bytes.offset
+
+    @property
+    def more(self) -> bool:
+        """The file held further lines at the last poll."""
+        return self._bytes.more
 
     def poll(self, limit: int = SLICE) -> tuple[list[str], bool]:
         """(new whole lines, whether all earlier ones are void because the file is another)."""
