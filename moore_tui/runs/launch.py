@@ -160,8 +160,12 @@ def check_name(name: str, runs: Path) -> None:
     store.check_name(name, runs)
 
 
-def prepare(config: configs.Config, trust: Sequence[str] = ()) -> dict[str, Any]:
-    """The engine's check of data, task and device in a process of its own (it needs torch).
+def prepare(
+    config: configs.Config,
+    trust: Sequence[str] = (),
+    started: Callable[[subprocess.Popen[str]], None] = lambda process: None,
+) -> dict[str, Any]:
+    """The engine's check of data, task and device in a process of its own (it needs torch), which `started` is given.
 
     Returns its answer: config (TOML text with everything resolved), rows, disk_mb, warnings, dataset. Raises
     CheckRefused with its sentence, CheckFailed if it broke.
@@ -178,6 +182,7 @@ def prepare(config: configs.Config, trust: Sequence[str] = ()) -> dict[str, Any]
         env=engine.environment(),
     )
     try:
+        started(process)
         out, err = process.communicate(body)
     except BaseException:
         process.kill()
