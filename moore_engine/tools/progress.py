@@ -1,4 +1,4 @@
-"""How far a long tool is: one line on stderr, rewritten in place on a terminal, plain lines from time to time elsewhere.
+"""How far a long tool is: one line on stderr, rewritten in place on a terminal; elsewhere a plain line now and then.
 
 Figures of rate and time left come from the last ten seconds, so that a resumed or stalled work is told as it is now.
 """

@@ -10,6 +10,7 @@ import typer
 from moore_engine.rundir import EXIT_DONE
 from moore_tui.headless import diagnostics, quick
 from moore_tui.headless import options as o
+from moore_tui.headless.data_commands import data_app
 
 app = typer.Typer(
     name=diagnostics.PROGRAM,
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="What a run would be made of: values, keys, presets.", rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+app.add_typer(data_app, name="data")
 
 
 @app.command()

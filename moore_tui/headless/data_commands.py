@@ -1,0 +1,36 @@
+"""The commands of `moore-console data`: each is a program of the engine, which this process becomes."""
+
+from __future__ import annotations
+
+from typing import Annotated, NoReturn
+
+import typer
+
+from moore_tui.headless import options as o
+
+data_app = typer.Typer(help="Data sets: find, fetch, look at, check, convert, collect.", rich_markup_mode=None)
+
+Reference = Annotated[
+    str, typer.Argument(metavar="REF", help="A file, a D4RL name, minari:NAMESPACE/NAME-vN or bundled:NAME.")
+]
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="D4RL names or Minari ids.")]
+Remote = Annotated[bool, typer.Option("--remote", help="Those to download instead of those here.")]
+
+
+@data_app.command("list")
+def list_(remote: Remote = False, as_json: o.Json = False) -> NoReturn:
+    """The data sets on this machine, or those to download."""
+    from moore_tui.headless import tools
+
+    tools.become("data_list", remote=remote, json=as_json)
+
+
+@data_app.command()
+def download(names: Names, as_json: o.Json = False) -> NoReturn:
+    """Fetch data sets by name into the cache.
+
+    What was interrupted is gone on with; sizes and checksums are checked.
+    """
+    from moore_tui.headless import tools
+
+    tools.become("data_download", *names, json=as_json)
