@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike
 
-from moore_engine import terminations
 from moore_engine.buffers import Layout
 from moore_engine.data import genuine, hdf5, labels, physics, validate
-from moore_engine.data.transitions import Bool, DataError, Float32, Transitions, episode_stats, table_hash
+from moore_engine.data.checked import Marks, Raw, Wanted, finish
+from moore_engine.data.errors import DataError
+from moore_engine.data.transitions import Bool, Float32, Transitions
 from moore_engine.data.write import write_d4rl
 
 __all__ = ["FileInfo", "info", "load", "write_d4rl"]
@@ -52,83 +52,23 @@ class FileInfo:
     keys: tuple[str, ...]
 
 
-@dataclass
-class _Contents:
-    """What was read: `table` with actions in the task's units, and what else the checks need."""
+def load(path: str | os.PathLike[str], *, sha256: str | None = None, **options: Any) -> Transitions:
+    """Reads the file at `path`; options are those of `checked.Wanted`. Raises DataError.
 
-    table: Float32
-    terminals: Bool
-    timeouts: Bool
-    stored_next: bool
-    task: str | None
-    made_by: str | None
-    reference: tuple[float, float] | None
-    warnings: list[str]
-    samples: physics.Samples | None
-
-
-def load(
-    path: str | os.PathLike[str],
-    *,
-    task: str,
-    obs_dim: int,
-    action_dim: int,
-    low: ArrayLike,
-    high: ArrayLike,
-    termination: terminations.Termination | None = None,
-    checks: bool = True,
-) -> Transitions:
-    """Reads the file at `path` for the Gymnasium task `task`, whose action bounds are `low`, `high` (action_dim,).
-
-    `termination` defaults to the task's known function; without any, that check is left out. `checks=False` keeps only
-    the checks of shape, flags, finiteness and action bounds. Raises DataError.
+    `sha256` is the file's, where it is known already.
     """
-    name = os.fspath(path)
+    name, wanted = os.fspath(path), Wanted(**options)
     hdf5.require(name)
-    layout = Layout(obs_dim, action_dim)
-    with hdf5.Digest(name) as digest:
+    with hdf5.Digest(name, sha256) as digest:
         with hdf5.opened(name) as file:
-            contents = _read(name, file, task, layout, checks)
-        table, terminals, timeouts = contents.table, contents.terminals, contents.timeouts
-        warnings = contents.warnings
-        span = validate.column_range(table)
-        validate.check_finite(name, table, layout, span)
-        validate.scale_actions(name, table, layout, span, low, high)
-        ends, known_next = _episodes(name, contents, layout, checks)
-        if checks:
-            termination = termination or _known_termination(task)
-            if termination is not None:
-                both = (terminals, timeouts)
-                warnings += validate.check_termination(name, task, table, layout, both, known_next, termination)
-            warnings += validate.constant_columns(name, layout, span)
-        identity = genuine.identify(name, digest.result())
-    returns, lengths = episode_stats(table[:, layout.reward].ravel(), ends)
-    if not known_next.all():
-        table = table[known_next]
-    with ThreadPoolExecutor(1) as pool:
-        hashed = pool.submit(table_hash, table)
-        if checks:
-            warnings += identity.warnings(name, task)
-            if identity.genuine is None and contents.samples is not None:
-                warnings += physics.check(name, task, contents.samples)
-    return Transitions(
-        layout=layout,
-        table=table,
-        path=name,
-        sha256=identity.sha256,
-        table_sha256=hashed.result(),
-        format=_format(name, contents.stored_next),
-        returns=returns,
-        lengths=lengths,
-        terminals=int(terminals.sum()),
-        timeouts=int((timeouts & ~terminals).sum()),
-        rows_dropped=int((~known_next).sum()),
-        task=contents.task,
-        made_by=f"D4RL {identity.genuine}" if identity.genuine else contents.made_by,
-        genuine=identity.genuine,
-        reference=contents.reference,
-        warnings=warnings,
-    )
+            raw = _read(name, file, wanted)
+            stored_next = "next_observations" in file
+        return finish(
+            raw,
+            wanted,
+            lambda raw, wanted: _episodes(raw, wanted, stored_next),
+            lambda: genuine.identify(name, digest.result()),
+        )
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
@@ -137,7 +77,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     hdf5.require(name)
     size = Path(name).stat().st_size
     with hdf5.opened(name) as file:
-        rows, obs_dim, action_dim = _shape(name, file)
+        rows, obs_dim, action_dim = shape(name, file)
         keys: list[str] = []
         file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
         stored_next = "next_observations" in file
@@ -147,14 +87,15 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     return FileInfo(name, size, rows, obs_dim, action_dim, version, task, made_by, alike, tuple(sorted(keys)))
 
 
-def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -> _Contents:
+def _read(name: str, file: h5py.File, wanted: Wanted) -> Raw:
+    task, layout, checks = wanted.task, wanted.layout, wanted.checks
     own_task = labels.task(file)
     if checks and own_task is not None and own_task != task:
         raise DataError(
             f"{name} was made with {own_task} but the run asks for {task}: set data.task to {own_task} or give another "
             f"file."
         )
-    n, obs_dim, action_dim = _shape(name, file)
+    n, obs_dim, action_dim = shape(name, file)
     validate.check_dims(name, task, (obs_dim, action_dim), (layout.obs_dim, layout.action_dim))
     if checks:
         validate.check_row_count(name, n)
@@ -191,15 +132,15 @@ def _read(name: str, file: h5py.File, task: str, layout: Layout, checks: bool) -
     table[:, layout.terminal] = terminals[:, None]
     samples = _samples(name, file, task, table, layout, terminals) if checks and stored_next else None
     maker, reference = labels.made_by(file), labels.reference(name, file)
-    return _Contents(table, terminals, timeouts, stored_next, own_task, maker, reference, warnings, samples)
+    return Raw(name, version, table, terminals, timeouts, own_task, maker, reference, warnings, samples)
 
 
-def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
+def shape(name: str, file: h5py.File) -> tuple[int, int, int]:
     """(rows, obs_dim, action_dim), after checking that the keys exist, hold numbers and are equally long."""
     missing = [key for key in REQUIRED if key not in file]
     if missing:
         there = ", ".join(sorted(file)[:6]) or "nothing"
-        remedy = "import it as a Minari data set" if "episode_0" in file else "give a file in D4RL's layout"
+        remedy = "name it by its id, minari:NAME-vN" if "episode_0" in file else "give a file in D4RL's layout"
         raise DataError(f"{name} has no {' and no '.join(missing)} (it has {there}): {remedy}.")
     keys = [*REQUIRED, *(key for key in ("next_observations", "timeouts") if key in file)]
     shapes = {key: hdf5.dataset(name, file, key).shape for key in keys}
@@ -225,22 +166,21 @@ def _shape(name: str, file: h5py.File) -> tuple[int, int, int]:
     return n, obs_dim, shapes["actions"][1]
 
 
-def _episodes(name: str, contents: _Contents, layout: Layout, checks: bool) -> tuple[Bool, Bool]:
-    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Adds to the contents'
-    warnings."""
-    table = contents.table
-    ends = contents.terminals | contents.timeouts
-    shifted = contents.stored_next and validate.ends_are_shifted(table, layout, ends)
-    if contents.stored_next and not shifted:
-        joins = validate.find_joins(name, table, layout, ends) if checks else np.zeros_like(ends)
-        if joins.any():
-            contents.warnings.append(
+def _episodes(raw: Raw, wanted: Wanted, stored_next: bool) -> Marks:
+    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Adds to the warnings."""
+    name, table, layout, checks = raw.name, raw.table, wanted.layout, wanted.checks
+    ends = raw.terminals | raw.timeouts
+    shifted = stored_next and validate.ends_are_shifted(table, layout, ends)
+    if stored_next and not shifted:
+        joins = validate.find_joins(name, table, layout, ends, refuse=checks)
+        if checks and joins.any():
+            raw.warnings.append(
                 f"{name}: {int(joins.sum())} rows neither end nor time out and are not followed by their next "
                 f"observation (first: row {int(joins.argmax())}); they are taken as unmarked time-outs."
             )
         return ends | joins, np.ones_like(ends)
     if shifted and checks:
-        contents.warnings.append(
+        raw.warnings.append(
             f"{name}: next_observations of episodes' last rows are the next episode's first observations, so those "
             f"rows are dropped."
         )
@@ -278,10 +218,3 @@ def _format(name: str, stored_next: bool) -> str:
     if not stored_next:
         return "d4rl-v0"
     return "d4rl-v1" if re.search(r"-v1$", Path(name).stem) else "d4rl-v2"
-
-
-def _known_termination(task: str) -> terminations.Termination | None:
-    try:
-        return terminations.for_task(task)
-    except terminations.TerminationError:
-        return None

@@ -79,27 +79,33 @@ def scalar_text(file: h5py.File, key: str) -> str | None:
 
 
 class Digest:
-    """sha256 of a file, computed by a thread while the block runs; leaving the block ends it."""
+    """sha256 of a file, computed by a thread while the block runs; leaving the block ends it. One that is `known` is
+    not computed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, known: str | None = None) -> None:
         self._name = name
+        self._known = known
         self._hash = hashlib.sha256()
         self._error: OSError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
 
     def __enter__(self) -> Digest:
-        self._thread.start()
+        if self._known is None:
+            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._known is None:
+            self._thread.join()
 
     def result(self) -> str:
         """Hexadecimal digest, waited for; DataError when the file could not be read to its end."""
+        if self._known is not None:
+            return self._known
         self._thread.join()
         if self._error is not None:
             raise DataError(

@@ -130,14 +130,17 @@ def scale_actions(
         np.clip(actions, -1.0, 1.0, out=actions)
 
 
-def find_joins(name: str, table: Float32, layout: Layout, ends: Bool) -> Bool:
+def find_joins(name: str, table: Float32, layout: Layout, ends: Bool, refuse: bool = True) -> Bool:
     """Rows (n,) that neither end nor time out and yet are not followed by their own next observation.
 
-    A few are time-outs nobody marked; DataError when they are more than one in twenty (shuffled or misaligned rows).
+    A few are time-outs nobody marked. More than one in twenty are shuffled or misaligned rows: DataError, or none where
+    it is not to `refuse`.
     """
     joins = ~ends & ~_continues(table, layout)
     going_on = max(1, int((~ends[:-1]).sum()))
     if joins.sum() > MAX_JOIN_SHARE * going_on:
+        if not refuse:
+            return np.zeros_like(ends)
         raise DataError(
             f"{name}: next_observations differ from the next row's observations on {int(joins.sum())} of {going_on} "
             f"rows that neither end nor time out (first: row {int(joins.argmax())}): the rows are shuffled or "

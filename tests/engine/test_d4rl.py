@@ -285,7 +285,7 @@ def test_a_missing_key_is_named(tmp_path, key):
 def test_a_minari_file_is_recognised(tmp_path):
     with h5py.File(tmp_path / "a.hdf5", "w") as file:
         file.create_group("episode_0")
-    with pytest.raises(DataError, match="import it as a Minari data set"):
+    with pytest.raises(DataError, match="name it by its id, minari:"):
         read(tmp_path / "a.hdf5")
 
 
