@@ -3,114 +3,194 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from moore_engine.rundir import RunDir
+from moore_engine.rundir import RunDir, RunDirError
 from moore_tui.launchers import Launcher
 from moore_tui.messages import Action, ActionChanged
 from moore_tui.runs import control, store
-from moore_tui.runs.errors import ConsoleError, LostContact
+from moore_tui.runs.errors import ConsoleError, LostContact, RunNotFound
 
 if TYPE_CHECKING:
-    from moore_tui.app import MooreConsole
+    from textual.app import App
 
-Doing = Callable[[RunDir], str]
-"""Does it, in a thread, and says where it took effect; raises ConsoleError."""
+    from moore_tui.runs.launch import Wish
+
+Tell = Callable[[str], None]
+Doing = Callable[[RunDir, Tell], str]
+"""Does it, in a thread, and returns what became of it, without the run's name; raises ConsoleError."""
+
+GOING = {
+    "pause": "pausing", "resume": "resuming", "checkpoint": "saving a checkpoint of", "stop": "stopping",
+    "set": "setting", "kill": "killing", "delete": "deleting", "tag": "tagging", "note": "writing a note on",
+    "launch": "launching", "adopt": "adopting", "extend": "extending",
+}  # fmt: skip
+PAST = {
+    "pause": "paused", "resume": "goes on", "checkpoint": "saved", "stop": "stopped",
+}  # fmt: skip
+RESUMED = {
+    "resumed": "goes on", "launched": "started again", "adopted": "has a keeper again", "done": "is done already",
+}  # fmt: skip
+WHOLE = ("launch", "resume", "adopt", "extend", "delete")
+READ_ONLY = "this console is read-only"
 
 
 class Actions:
-    """Every method returns at once; what becomes of it is told by ActionChanged messages, one run at a time."""
+    """Every method returns at once; what becomes of it comes as ActionChanged messages to the app, for each run.
+
+    `after` is called, in the thread, once something was done. A launcher other than the command line's is for tests.
+    """
 
     def __init__(
-        self, app: MooreConsole, runs_dir: Path, *, launcher: Launcher | None = None, readonly: bool = False
+        self,
+        app: App[Any],
+        runs_dir: Path,
+        *,
+        readonly: bool = False,
+        launcher: Launcher | None = None,
+        after: Callable[[], None] = lambda: None,
+        timeout: float = control.TIMEOUT_S,
     ) -> None:
-        self._app, self._runs_dir, self._launcher = app, runs_dir, launcher
+        self._app, self._runs_dir, self._launcher, self._after = app, runs_dir, launcher, after
+        self._timeout = timeout
         self.readonly = readonly
-        self.recent: deque[Action] = deque(maxlen=50)
-        self._numbers = itertools.count(1)
+        self.recent: deque[Action] = deque(maxlen=200)
+        self._numbers, self._batches = itertools.count(1), itertools.count(1)
+        self._threads: list[threading.Thread] = []
 
     def request(self, ids: Sequence[str], verb: str, **args: Any) -> None:
-        """Ask the trainers for `verb`: pause, resume, checkpoint, stop, set."""
-        self._each(ids, verb, lambda run: _took_effect(control.request(run, verb, **args)))
+        """Ask the trainers for `verb`: pause, resume, checkpoint, stop or set."""
 
-    def kill(self, ids: Sequence[str]) -> None:
-        """SIGKILL; what is not in a checkpoint is lost."""
-        self._each(ids, "kill", lambda run: "killed" if control.kill(run) else "did not run")
+        def ask(run: RunDir, tell: Tell) -> str:
+            answer = control.request(run, verb, timeout=self._timeout, **args)
+            done = f"{args['key']} = {args['value']}" if verb == "set" else PAST[verb]
+            return f"{done}{took_effect(answer)}"
 
-    def resume(self, ids: Sequence[str], sets: Mapping[str, str] | None = None) -> None:
-        """Let paused runs go on, launch interrupted ones, adopt those without a keeper."""
-        launcher = self._starter()
-        self._each(ids, "resume", lambda run: control.resume(run, launcher, sets=sets))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove runs for good."""
-
-        def remove(run: RunDir) -> str:
-            store.delete(run)
-            return "deleted"
-
-        self._each(ids, "delete", remove)
-
-    def adopt(self, ids: Sequence[str]) -> None:
-        """Give runs without a keeper one."""
-        self.resume(ids)
-
-    def extend(self, run_id: str, epochs: int) -> None:
-        """More online epochs for a run: `epochs` is the new total."""
-        self.resume([run_id], {"online.epochs": str(epochs)})
+        self._each(ids, verb, ask)
 
     def set(self, ids: Sequence[str], key: str, value: str) -> None:
         """Change a live key."""
         self.request(ids, "set", key=key, value=value)
 
-    def tag(self, ids: Sequence[str], tags: Sequence[str]) -> None:
-        """Give runs these tags."""
-        from moore_tui.runs import notes
+    def kill(self, ids: Sequence[str]) -> None:
+        """SIGKILL; what is not in a checkpoint is lost."""
+        self._each(ids, "kill", lambda run, tell: "killed" if control.kill(run) else "did not run")
 
-        def write(run: RunDir) -> str:
-            raise ConsoleError(str(notes))
+    def resume(self, ids: Sequence[str], sets: Mapping[str, str] | None = None, verb: str = "resume") -> None:
+        """Let paused runs go on, launch those that have ended, adopt those without a keeper."""
+
+        def go_on(run: RunDir, tell: Tell) -> str:
+            return RESUMED[control.resume(run, self._starter(), sets=sets, timeout=self._timeout)]
+
+        self._each(ids, verb, go_on)
+
+    def adopt(self, ids: Sequence[str]) -> None:
+        """Give running runs without a keeper one."""
+        self.resume(ids, verb="adopt")
+
+    def extend(self, run_id: str, epochs: int) -> None:
+        """Make `epochs` the number of online epochs; a run that has ended goes on with them."""
+        sets = {"online.epochs": str(epochs)}
+
+        def more(run: RunDir, tell: Tell) -> str:
+            if control.judge(run).state in ("live", "paused", "stalled", "starting"):
+                answer = control.request(run, "set", timeout=self._timeout, key="online.epochs", value=str(epochs))
+                return f"online.epochs = {epochs}{took_effect(answer)}"
+            what = control.resume(run, self._starter(), sets=sets, timeout=self._timeout)
+            return f"{RESUMED[what]}, to {epochs} online epochs"
+
+        self._each([run_id], "extend", more)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove runs for good."""
+
+        def remove(run: RunDir, tell: Tell) -> str:
+            store.delete(run)
+            return "deleted"
+
+        self._each(ids, "delete", remove)
+
+    def tag(self, ids: Sequence[str], tags: Sequence[str]) -> None:
+        """Give the runs these tags in place of those they have."""
+
+        def write(run: RunDir, tell: Tell) -> str:
+            from moore_tui.runs import notes
+
+            kept = notes.tag(_existing(run), tags).tags
+            return f"tagged {' '.join(kept)}" if kept else "has no tags now"
 
         self._each(ids, "tag", write)
 
     def note(self, run_id: str, text: str) -> None:
-        """Write a note about a run."""
-        self.tag([run_id], [text])
+        """Give the run this note in place of the one it has."""
 
-    def launch(self, wish: Any) -> None:
-        """Make and start a new run, off another one's checkpoint if the wish says so."""
+        def write(run: RunDir, tell: Tell) -> str:
+            from moore_tui.runs import notes
+
+            return "note kept" if notes.say(_existing(run), text).note else "note taken away"
+
+        self._each([run_id], "note", write)
+
+    def launch(self, wish: Wish) -> None:
+        """Check, make and start what was wished for; takes seconds and tells how it goes."""
+
+        def begin(run: RunDir, tell: Tell) -> str:
+            from moore_tui.runs import launch
+
+            made = launch.launch(wish, self._runs_dir, tell)
+            return f"started: {', '.join(each.id for each in made)}"
+
+        self._each([str(wish.flags.get("name") or wish.stem or Path(str(wish.source)).stem)], "launch", begin)
 
     def _each(self, ids: Sequence[str], verb: str, doing: Doing) -> None:
+        batch = next(self._batches)
         for run_id in ids:
-            number = next(self._numbers)
+            going = f"{GOING[verb]} {run_id} ..."
+            action = Action(next(self._numbers), run_id, verb, "pending", going, time.time(), batch)
+            self._tell(action)
             if self.readonly:
-                self._tell(number, run_id, verb, "refused", "this console is read-only")
+                self._tell(replace(action, state="refused", text=f"cannot {verb} {run_id}: {READ_ONLY}"))
                 continue
-            self._tell(number, run_id, verb, "pending", "")
-            run = RunDir(self._runs_dir / run_id)
-            self._app.run_worker(
-                lambda run=run, number=number: self._do(number, run, verb, doing),  # type: ignore[misc]
-                thread=True,
-                exit_on_error=False,
-                group="actions",
-            )
+            thread = threading.Thread(target=self._do, args=(action, doing), name=f"{verb} {run_id}", daemon=True)
+            self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+            thread.start()
 
-    def _do(self, number: int, run: RunDir, verb: str, doing: Doing) -> None:
+    def finish(self, timeout: float) -> None:
+        """Wait for what should not be left half done when the console ends; an unanswered request is no such thing."""
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            if thread.name.partition(" ")[0] in WHOLE:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _do(self, action: Action, doing: Doing) -> None:
+        """In a thread of its own: whatever happens, the action comes to an end that is told."""
+
+        def tell(text: str) -> None:
+            self._tell(replace(action, text=f"{action.run_id}: {text}", t=time.time()))
+
         try:
-            self._tell(number, run.id, verb, "done", doing(run))
+            text = doing(RunDir(self._runs_dir / action.run_id), tell)
+            ended = replace(action, state="done", text=f"{action.run_id} {text}")
         except LostContact as error:
-            self._tell(number, run.id, verb, "timeout", str(error))
-        except (ConsoleError, OSError) as error:
-            self._tell(number, run.id, verb, "refused", str(error))
+            ended = replace(action, state="timeout", text=_sentence(error))
+        except (ConsoleError, RunDirError, ValueError) as error:
+            ended = replace(action, state="refused", text=_sentence(error))
+        except Exception as error:
+            ended = replace(action, state="refused", text=f"cannot {action.verb} {action.run_id}: {_sentence(error)}")
+        self._after()
+        self._tell(replace(ended, t=time.time()))
 
-    def _tell(
-        self, number: int, run_id: str, verb: str, state: Literal["pending", "done", "refused", "timeout"], text: str
-    ) -> None:
-        action = Action(number, run_id, verb, state, text, time.time())
-        self._app.post_message(ActionChanged(action))
+    def _tell(self, action: Action) -> None:
+        self.recent.append(action)
+        with suppress(RuntimeError):  # the application has ended
+            self._app.post_message(ActionChanged(action))
 
     def _starter(self) -> Launcher:
         if self._launcher is None:
@@ -120,6 +200,21 @@ class Actions:
         return self._launcher
 
 
-def _took_effect(answer: control.Answer | None) -> str:
-    """Where in the run an acknowledged request took effect."""
-    return "" if answer is None or answer.update is None else f"@ {answer.update:,}".replace(",", " ")
+def took_effect(answer: control.Answer | None) -> str:
+    """Where an acknowledged request took effect: ` @ 12 340`, the update, and which checkpoint it wrote."""
+    if answer is None:
+        return ""
+    where = "" if answer.update is None else f" @ {answer.update:,}".replace(",", " ")
+    return where + (f" ({answer.path})" if answer.path else "") + (f", {answer.why}" if answer.why else "")
+
+
+def _existing(run: RunDir) -> RunDir:
+    if not run.exists():
+        raise RunNotFound(f"the run {run.id} is gone")
+    return run
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
-from textual.binding import BindingType
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
+from moore_tui import colours
 from moore_tui.actions import Actions
 from moore_tui.keys import bindings
 from moore_tui.launchers import Launcher
-from moore_tui.messages import ActionChanged, FactsChanged
+from moore_tui.machine import Gauge
+from moore_tui.messages import ActionChanged, FactsChanged, MarksChanged, RunSelected
 from moore_tui.options import Options
+from moore_tui.player import Player
 from moore_tui.screens.frame import Framed
 from moore_tui.settings import Settings
+from moore_tui.steering import Steering
 from moore_tui.watcher import Watcher
-from moore_tui.widgets.top_line import TopLine
+from moore_tui.widgets.chart_view import ChartView
+from moore_tui.widgets.command_line import CommandLine
 
 if TYPE_CHECKING:
+    from moore_tui.runs.draft import Draft
     from moore_tui.runs.feed import Facts
-    from moore_tui.widgets.curve_plot import ChartView
+
+LINES_KEPT = 50
+"""Command lines that the next session finds."""
 
 
 class MooreConsole(App[int]):
@@ -29,9 +41,10 @@ class MooreConsole(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "moore-console"
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings("anywhere"))
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings("anywhere", "replay"))
 
-    selected: reactive[str | None] = reactive(None, bindings=True)
+    selected: reactive[str | None] = reactive(None, init=False)
     """Id of the run that the panes show."""
 
     def __init__(
@@ -42,70 +55,310 @@ class MooreConsole(App[int]):
         launcher: Launcher | None = None,
     ) -> None:
         super().__init__()
-        from moore_tui.widgets.curve_plot import ChartView
-
         self.options, self.settings = options, settings or Settings()
-        self.feed: Facts = feed or _feed(options)
-        self.actions = Actions(self, options.runs_dir, launcher=launcher, readonly=options.readonly)
-        self.marked: set[str] = set()
-        self.chart: ChartView = ChartView()
+        self.feed: Facts = feed or feed_for(options)
         self.ascii = options.ascii
-        self.set_keymap(dict(self.settings.keymap))
+        self.marked: set[str] = set()
+        self.chart = ChartView()
         self.watcher: Watcher | None = None
         if options.hz > 0:
-            self.watcher = Watcher(self.feed, self._facts, hz=options.hz, slow_link=options.slow_link)
+            self.watcher = Watcher(self.feed, self._found, hz=options.hz, slow_link=options.slow_link)
+        self.actions = Actions(
+            self,
+            self.feed.runs_dir,
+            readonly=options.readonly or bool(options.replay),
+            launcher=launcher,
+            after=self.nudge,
+        )
+        self.steering, self.player = Steering(self), Player(self)
+        self.gauge = Gauge()
+        self._untold = False
+        self.theme = colours.theme(self, self.settings.theme)
+        self._filters_used = colours.filters(self, options.ascii)
+        if self.settings.keymap:
+            self.set_keymap(dict(self.settings.keymap))
+        if options.slow_link:
+            self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme())
+        if self.options.attach:
+            self.selected = self.options.attach
+        if self.watcher:
+            self.watcher.start()
+
+    def on_unmount(self) -> None:
+        if self.watcher:
+            self.watcher.stop()
+        self.gauge.close()
 
     def get_default_screen(self) -> Screen[Any]:
         from moore_tui.screens.watch import WatchScreen
 
         return WatchScreen()
 
-    def on_mount(self) -> None:
-        if self.watcher:
-            self.watcher.start()
-
     def refresh_facts(self) -> None:
-        """Look now and show what there is (without a watcher: options.hz 0)."""
+        """Look now and show all there is; for a console without a watcher (options.hz is 0)."""
         self.feed.poll(budget_s=60.0)
-        self._show_facts()
+        self.show_facts()
 
-    def _facts(self) -> None:
-        self.post_message(FactsChanged())
+    def _found(self) -> None:
+        """In the watcher's thread: something changed. One message waits at a time, however long it waits."""
+        self.gauge.look()
+        if not self._untold:
+            self._untold = True
+            self.post_message(FactsChanged())
 
     def on_facts_changed(self) -> None:
-        self._show_facts()
+        self._untold = False
+        self.show_facts()
 
-    def on_action_changed(self, message: ActionChanged) -> None:
+    def show_facts(self) -> None:
+        """Have the uppermost screen that is no dialog show what the feed holds now."""
         if screen := self.framed:
-            screen.action_changed(message.action)
+            note = self.player.note() or self.feed.trouble or ("read-only" if self.options.readonly else "")
+            screen.top(self.feed.snapshots, self.gauge.machine, note)
+            screen.facts_changed()
+            screen.keys_changed()
+
+    def nudge(self) -> None:
+        """Look again at once."""
+        if self.watcher:
+            self.watcher.nudge()
 
     @property
     def framed(self) -> Framed | None:
-        """The uppermost screen that is no dialog."""
-        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Framed)), None)
+        """The uppermost screen that is no dialog, once it stands."""
+        screen = next((each for each in reversed(self.screen_stack) if isinstance(each, Framed)), None)
+        return screen if screen and screen.stands else None
 
-    def _show_facts(self) -> None:
-        screen = self.framed
-        if screen is None or not screen.is_mounted:
-            return
-        screen.query_one(TopLine).tell(shot.state for shot in self.feed.snapshots.values())
-        screen.facts_changed()
+    def on_app_blur(self) -> None:
+        if self.watcher:
+            self.watcher.focus(False)
+
+    def on_app_focus(self) -> None:
+        if self.watcher:
+            self.watcher.focus(True)
+
+    def select(self, run_id: str) -> None:
+        """Put the cursor on a run, from outside its list."""
+        self.selected = run_id
+        self.show_facts()
+
+    def on_run_selected(self, message: RunSelected) -> None:
+        self.selected = message.run_id
+
+    def watch_selected(self) -> None:
+        if screen := self.framed:
+            screen.keys_changed()
+
+    def on_marks_changed(self, message: MarksChanged) -> None:
+        if screen := self.framed:
+            screen.keys_changed()
+
+    def on_action_changed(self, message: ActionChanged) -> None:
+        if message.action.verb == "delete" and message.action.state == "done":
+            self.marked.discard(message.action.run_id)
+        if screen := self.framed:
+            screen.answer_to(message.action)
+            screen.action_changed(message.action)
+
+    def answer(self, text: str, state: str = "done") -> None:
+        """One line above the keys; `state` is one of an action's."""
+        if screen := self.framed:
+            screen.answer(text, state)
+
+    def action_steer(self, verb: str) -> None:
+        if verb == "pause" and self.player.replay:
+            self.player.hold()
+        else:
+            self.ask(self.steering.steer(verb))
+
+    def ask(self, asking: Awaitable[None]) -> None:
+        """Go on with questions while everything else goes on too."""
+        self.run_worker(asking, group="asking", exclusive=False)
+
+    def offers(self, binding: Binding) -> bool:
+        """Whether the footer should show a key: it would do something now."""
+        name, _, argument = binding.action.removeprefix("app.").partition("(")
+        if name == "steer":
+            verb = argument.strip("')\"")
+            return verb == "pause" if self.player.replay else self.steering.can(verb)
+        return name != "compare" or len(self.marked) > 1
+
+    def label(self, binding: Binding) -> str:
+        """What the footer says of a key."""
+        if binding.id == "control.pause":
+            all_paused = all(shot.state == "paused" for shot in self.steering.targets)
+            return "go on" if self.player.held or (all_paused and not self.player.replay) else "pause"
+        return binding.description
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.player.replay is not None if action == "seek" else True
+
+    def action_seek(self, by: float) -> None:
+        self.player.move(by)
 
     def action_leave(self) -> None:
         self.exit(0)
 
+    async def action_back(self) -> None:
+        """Out one layer: the answer, a maximised pane, a screen."""
+        screen = self.framed
+        if screen is None or screen.close_layer():
+            return
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_new_run(self) -> None:
+        self.open_launch(None)
+
+    def action_duplicate(self) -> None:
+        self.steering.duplicate()
+
+    def open_launch(self, draft: Draft | None) -> None:
+        """The launch screen, with a run in the making or an empty one."""
+        if self.actions.readonly:
+            return self.answer("cannot start a run: this console is read-only", "refused")
+        from moore_tui.screens.launch import LaunchScreen
+
+        self.push_screen(LaunchScreen(draft))
+
+    def action_compare(self) -> None:
+        if len(self.marked) < 2:
+            return self.answer("mark two runs or more with space, then compare them", "refused")
+        from moore_tui.screens.compare import CompareScreen
+
+        self.push_screen(CompareScreen())
+
+    def action_logs(self) -> None:
+        if not self.selected:
+            return self.answer("no run is under the cursor, so there is no log", "refused")
+        from moore_tui.screens.logs import LogsScreen
+
+        self.push_screen(LogsScreen())
+
+    def action_help(self) -> None:
+        from moore_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_tag(self) -> None:
+        self.ask(self.steering.tag())
+
+    def action_note(self) -> None:
+        self.ask(self.steering.note())
+
+    def action_pane(self, number: int) -> None:
+        if pane := self._pane(number):
+            target = pane if pane.can_focus else next((each for each in pane.query("*") if each.focusable), None)
+            if target is not None:
+                self.screen.set_focus(target)
+
+    def _pane(self, number: int) -> Widget | None:
+        from moore_tui.widgets.pane import Pane
+
+        return next((pane for pane in self.screen.query(Pane) if pane.number == number), None)
+
+    def action_maximise(self) -> None:
+        if screen := self.framed:
+            screen.maximise()
+
+    def action_copy(self) -> None:
+        """To the terminal's clipboard: what the focused pane offers, else the path of the run."""
+        screen = self.framed
+        text = screen.copied() if screen else ""
+        if not text and self.selected:
+            text = str((self.feed.runs_dir / self.selected).resolve())
+        if text:
+            self.copy_to_clipboard(text)
+            self.answer(f"copied {text if len(text) < 60 else text[:57] + '...'}")
+
+    def action_command(self, value: str = "") -> None:
+        from moore_tui.commands import complete
+
+        screen = self.framed
+        if screen is not None and screen is self.screen and not screen.query(CommandLine):
+            earlier = [str(line) for line in self.settings.state().get("lines", ())]
+            screen.mount(CommandLine(value, lambda line: complete(self, line), earlier))
+
+    def on_command_line_entered(self, message: CommandLine.Entered) -> None:
+        from moore_tui.commands import Wrong, execute
+
+        if not message.text:
+            return
+        self._keep_line(message.text)
+        try:
+            if asking := execute(self, message.text):
+                self.ask(asking)
+        except Wrong as error:
+            self.answer(str(error), "refused")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from moore_tui.commands import COMMANDS
+
+        for command in COMMANDS:
+            verb = command.key.removeprefix("control.")
+            if command.key.startswith("control.") and not self.steering.can(verb):
+                continue
+            if command.takes and not command.takes.startswith("["):
+                ask = lambda name=command.name: self.action_command(f"{name} ")  # noqa: E731
+                yield SystemCommand(f"{command.name} {command.takes.lower()}", command.about, ask)
+            else:
+                yield SystemCommand(command.name, command.about, lambda name=command.name: self._do(name))
+
+    def _do(self, line: str) -> None:
+        self.on_command_line_entered(CommandLine.Entered(line))
+
+    def _keep_line(self, line: str) -> None:
+        lines = [each for each in self.settings.state().get("lines", ()) if each != line][-LINES_KEPT + 1 :]
+        try:
+            self.settings.keep_state(lines=[*lines, line])
+        except OSError:
+            return
+
+    def get_line_filters(self) -> list[LineFilter]:
+        return self._filters_used
+
+    def get_key_display(self, binding: Binding) -> str:
+        return {"escape": "esc", "enter": "enter"}.get(binding.key) or super().get_key_display(binding)
+
+    def _keep_theme(self) -> None:
+        if self.no_color or self.theme == self.settings.theme:
+            return
+        try:
+            self.settings.keep_theme(self.theme)
+        except OSError as error:
+            self.answer(f"the theme cannot be kept: {error.strerror}", "refused")
+
 
 def open_console(options: Options | None = None) -> int:
-    """Open the console on this terminal; its exit code."""
-    from moore_tui import settings
+    """Open the console on this terminal; its exit code. Raises BadSettings, RunNotFound before the screen opens."""
+    from moore_tui import settings, terminal
     from moore_tui.runs.store import runs_folder
 
     options = options or Options(runs_folder())
-    app = MooreConsole(options, settings.load())
-    return int(app.run(mouse=options.mouse) or 0)
+    chosen = settings.load()
+    app = MooreConsole(options, chosen)
+    settings.check_theme(chosen, app.available_themes)
+
+    async def run() -> int | None:
+        loop = asyncio.get_running_loop()
+        with terminal.leaving(lambda: loop.call_soon_threadsafe(app.exit, 0)):
+            return await app.run_async(mouse=options.mouse)
+
+    code = asyncio.run(run())
+    app.actions.finish(timeout=30.0)
+    return int(code if code is not None else app.return_code or 0)
 
 
-def _feed(options: Options) -> Facts:
+def feed_for(options: Options) -> Facts:
+    """A live folder, or a run that is played again."""
+    if options.replay:
+        from moore_engine.rundir import RunDir
+        from moore_tui.runs.replay import Replay
+
+        return Replay(RunDir(options.replay), options.speed)
     from moore_tui.runs.feed import Feed
 
     return Feed(options.runs_dir)

@@ -1,4 +1,4 @@
-"""What the parts of the console tell each other."""
+"""What the parts of the console tell each other: messages, and the values they carry."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Literal
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from moore_tui.widgets.curve_plot import ChartView
+    from moore_tui.widgets.chart_view import ChartView
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something asked of one run: `text` says what goes on, where it took effect, or why it did not."""
+    """Something asked of one run: `text` says what goes on, where it took effect, or why it did not.
+
+    `batch` is the same for what was asked of several runs at once; `t` is unix seconds.
+    """
 
     number: int
     run_id: str
@@ -21,6 +24,28 @@ class Action:
     state: Literal["pending", "done", "refused", "timeout"]
     text: str
     t: float
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU: share of the time that it is busy, memory in GiB."""
+
+    number: int
+    busy: float
+    used_gb: float
+    all_gb: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """This machine: load average over `cores`, share of its memory in use."""
+
+    host: str
+    load: float
+    cores: int
+    memory: float
+    cards: tuple[Card, ...] = ()
 
 
 class FactsChanged(Message, bubble=False):

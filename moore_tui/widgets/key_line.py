@@ -1,37 +1,81 @@
-"""The footer: one line of the keys that are valid now, as many as fit."""
+"""The footer: one line of the keys that are valid now, as many as fit; help and leave are always among them."""
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.app import RenderResult
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.binding import Binding
 from textual.screen import Screen
-from textual.widget import Widget
+
+from moore_tui.keys import KEYS
+from moore_tui.widgets.sheet import Piece, Sheet
+
+if TYPE_CHECKING:
+    from moore_tui.app import MooreConsole
+
+ORDER = {key.id: place for place, key in enumerate(KEYS)}
+KEPT = ("anywhere.help", "anywhere.leave")
 
 
-class KeyLine(Widget):
-    """Follows the focus and `check_action`; a key that would do nothing is not shown."""
+class KeyLine(Sheet):
+    """Follows the focus and the state of the selected run; a click on a key presses it."""
 
     DEFAULT_CSS = """
-    KeyLine { dock: bottom; height: 1; background: $panel; color: $foreground; }
+    KeyLine { dock: bottom; height: 1; background: $panel; }
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: list[tuple[int, int, str]] = []
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._follow)
 
-    def _follow(self, screen: Screen[object]) -> None:
-        if screen is self.screen:
-            self.refresh()
+    def on_resize(self) -> None:
+        self.paint()
 
-    def render(self) -> RenderResult:
-        text, room = Text(" "), self.size.width - 1
+    def _follow(self, screen: Screen[object]) -> None:
+        self.paint()
+
+    def paint(self) -> None:
+        """Show the keys that are valid now."""
+        width = self.size.width
+        if not width or not self.screen.is_current:
+            return
+        entries = self._entries()
+        room = width - 1 - sum(_cells(*entry[1:]) for entry in entries if entry[0].id in KEPT)
+        pieces: list[Piece] = [(" ", "")]
+        self._places = []
+        x = 1
+        for binding, key, label in entries:
+            cells = _cells(key, label)
+            if binding.id not in KEPT:
+                if cells > room:
+                    room = 0
+                    continue
+                room -= cells
+            pieces += [(key, "key"), (f" {label}  ", "")]
+            self._places.append((x, x + cells - 2, binding.key))
+            x += cells
+        self.put([tuple(pieces)])
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, key in self._places:
+            if start <= event.x < end:
+                self.app.simulate_key(key)
+
+    def _entries(self) -> list[tuple[Binding, str, str]]:
+        """(binding, key as shown, label) of what may be pressed, in the order of KEYS, then of other screens' own."""
+        console = cast("MooreConsole", self.app)
+        found: dict[str, Binding] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if not (binding.show and active.enabled):
-                continue
-            key = self.app.get_key_display(binding)
-            cells = len(key) + 1 + len(binding.description) + 2
-            if cells > room:
-                break
-            room -= cells
-            text.append(key, "bold").append(f" {binding.description}  ")
-        return text
+            if binding.show and active.enabled and console.offers(binding):
+                found.setdefault(binding.id or binding.key, binding)
+        shown = sorted(found.values(), key=lambda binding: ORDER.get(binding.id or "", len(ORDER) - len(KEPT) - 0.5))
+        return [(binding, self.app.get_key_display(binding), console.label(binding)) for binding in shown]
+
+
+def _cells(key: str, label: str) -> int:
+    return len(key) + len(label) + 3
