@@ -1,0 +1,72 @@
+"""Series made ready to draw: rising x, smoothed, and in a stacked chart piled on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from moore_tui.widgets.chart_view import Series
+from moore_tui.widgets.smoothing import smooth
+
+LARGEST = 1e300
+"""What is larger counts as infinite: an axis could not be drawn around it."""
+
+
+@dataclass(eq=False)
+class Curve:
+    """A series as it is drawn: `raw` is y before smoothing if that is another, `base` the lower edge of an area."""
+
+    series: Series
+    x: np.ndarray
+    y: np.ndarray
+    raw: np.ndarray | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    base: np.ndarray | None = None
+
+    def within(self, low: float, high: float) -> slice:
+        """The points from `low` to `high` on the x axis, and one more on both sides for the lines that lead there."""
+        begin, end = np.searchsorted(self.x, low, "left"), np.searchsorted(self.x, high, "right")
+        return slice(max(int(begin) - 1, 0), int(end) + 1)
+
+    def at(self, x: float) -> tuple[float, float] | None:
+        """The last point with a value at or before `x`."""
+        (known,) = np.nonzero(np.isfinite(self.y[: int(np.searchsorted(self.x, x, "right"))]))
+        return (float(self.x[known[-1]]), float(self.y[known[-1]])) if known.size else None
+
+
+def curves(series: Sequence[Series], smoothing: float, stacked: bool) -> list[Curve]:
+    """The series as curves; `stacked` piles up those that are filled, the first at the bottom."""
+    made = [_curve(each, 0.0 if stacked else smoothing) for each in series]
+    if stacked:
+        top: Curve | None = None
+        for curve in (each for each in made if each.series.filled):
+            curve.base = np.zeros_like(curve.y) if top is None else np.interp(curve.x, top.x, top.y)
+            curve.y = curve.y + curve.base
+            top = curve
+    return made
+
+
+def _curve(series: Series, smoothing: float) -> Curve:
+    x = np.asarray(series.x, np.float64)
+    edges = (series.y, series.low, series.high)
+    y, low, high = (None if each is None else _drawable(each) for each in edges)
+    assert y is not None
+    kept = np.isfinite(x)
+    order = np.flatnonzero(kept) if not kept.all() else None
+    if np.any(np.diff(x) < 0):
+        order = np.argsort(np.where(kept, x, np.inf), kind="stable")[: int(kept.sum())]
+    if order is not None:
+        x, y = x[order], y[order]
+        low, high = (None if each is None else each[order] for each in (low, high))
+    if smoothing <= 0.0:
+        return Curve(series, x, y, None, low, high)
+    low, high = (None if each is None else smooth(each, smoothing) for each in (low, high))
+    return Curve(series, x, smooth(y, smoothing), y, low, high)
+
+
+def _drawable(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)

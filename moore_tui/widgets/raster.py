@@ -1,0 +1,135 @@
+"""Curves, bands and areas as dots, and dots as cells: eight dots to a braille cell, one to an ASCII cell.
+
+Rows count from the top. A curve is one vertical run of dots in each column of dots, and neighbouring runs touch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moore_tui.widgets.thinning import Columns, borders
+
+PATTERNS = {
+    "solid": [True],
+    "dashed": [True] * 6 + [False] * 4,
+    "dotted": [True] + [False] * 2,
+    "dashdot": [True] * 7 + [False] * 3 + [True] + [False] * 3,
+    "faint": [True] + [False] * 3,
+}
+"""Dots on and off along a curve."""
+
+_ROW_MAJOR = (0, 3, 1, 4, 2, 5, 6, 7)
+"""Bit in a braille character (from U+2800) of the dots of a cell taken row by row."""
+_BRAILLE = np.array(
+    [sum(1 << bit for place, bit in enumerate(_ROW_MAJOR) if code >> place & 1) for code in range(256)], np.uint8
+)
+
+
+class Raster:
+    """A canvas of `columns` x `rows` cells; what it draws are cells (rows, columns) uint8, 0 where there is nothing.
+
+    In braille a cell is the character's offset from U+2800, in ASCII 1 where something is. Heights come as rows of dots
+    (float, growing downward), of which there are `height`; there are `width` columns of dots.
+    """
+
+    def __init__(self, columns: int, rows: int, ascii: bool = False) -> None:
+        self.columns, self.rows, self.ascii = columns, rows, ascii
+        self.across, self.down = (1, 1) if ascii else (2, 4)
+        self.width, self.height = columns * self.across, rows * self.down
+        self._row = np.arange(self.height, dtype=np.int16)[:, None]
+        self._column = np.arange(self.width, dtype=np.int16)[None, :]
+
+    def curve(self, columns: Columns, pattern: str = "solid") -> np.ndarray:
+        """A curve, its dots on and off along its arc after `pattern`."""
+        crossed = borders(columns, columns.last, columns.first, self.width)
+        enter, leave = crossed[:-1], crossed[1:]
+        top, bottom = np.fmin(enter, leave), np.fmax(enter, leave)
+        # Runs share a border's height: what lies above it belongs to the one, what lies below to the other.
+        first, last = np.ceil(top - 0.5), np.ceil(bottom - 0.5) - 1.0
+        flat = last < first
+        first[flat] = last[flat] = np.floor((top[flat] + bottom[flat]) / 2 + 0.5)
+        at, inside = self._inside(columns)
+        first[at] = np.fmin(first[at], np.floor(columns.low[inside] + 0.5))
+        last[at] = np.fmax(last[at], np.floor(columns.high[inside] + 0.5))
+        begin, end = self._clipped(first, last)
+        dots = (self._row >= begin) & (self._row <= end)
+        if pattern != "solid" and not self.ascii:
+            dots &= self._along(PATTERNS[pattern], enter, leave, begin, end)
+        self._enlarge_lone_points(columns, dots)
+        return self._packed(dots)
+
+    def _along(
+        self, on: list[bool], enter: np.ndarray, leave: np.ndarray, begin: np.ndarray, end: np.ndarray
+    ) -> np.ndarray:
+        """Which dots of a curve are on: its runs follow each other, each from where the curve enters the column."""
+        period = len(on)
+        count = np.maximum(end - begin + 1, 0)
+        arc = np.cumsum(count) - count
+        falls = ~(leave < enter)
+        start = np.where(falls, arc - begin, arc + end) % period
+        way = np.where(falls, 1, -1).astype(np.int16) * self._row
+        way += start.astype(np.int16)
+        turns = -(-self.height // period)
+        return np.resize(on, (2 * turns + 1) * period)[way + np.int16(turns * period)]
+
+    def band(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, phase: int = 0) -> np.ndarray:
+        """A sparse dither between the edges `top` and `bottom` (m,), heights at each column."""
+        return self._packed(self._between(columns, top, bottom) & self._sparse(phase))
+
+    def area(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, density: int) -> np.ndarray:
+        """A fill between the edges; density 0 is a quarter of the dots, 1 half, 2 all."""
+        dots = self._between(columns, top, bottom)
+        if density == 0:
+            dots &= (self._row % 2 == 0) & (self._column % 2 == 0)
+        elif density == 1:
+            dots &= (self._row + self._column) % 2 == 0
+        return self._packed(dots)
+
+    def _inside(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+        inside = (columns.at >= 0) & (columns.at < self.width)
+        return columns.at[inside], inside
+
+    def _clipped(self, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Runs of rows as whole numbers on the canvas; those beside it and those that are NaN end before they begin."""
+        seen = (last >= 0) & (first <= self.height - 1)
+        begin = np.where(seen, np.clip(first, 0, self.height - 1), 1).astype(np.int16)
+        return begin, np.where(seen, np.clip(last, 0, self.height - 1), 0).astype(np.int16)
+
+    def _between(self, columns: Columns, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+        begin, end = self._clipped(np.ceil(self._edge(columns, top) - 0.5), np.floor(self._edge(columns, bottom) + 0.5))
+        return (self._row >= begin) & (self._row <= end)
+
+    def _edge(self, columns: Columns, edge: np.ndarray) -> np.ndarray:
+        """Height of an edge in every column of dots, NaN where there is none."""
+        crossed = borders(columns, edge, edge, self.width)
+        heights = (crossed[:-1] + crossed[1:]) / 2
+        at, inside = self._inside(columns)
+        heights[at] = edge[inside]
+        return heights
+
+    def _sparse(self, phase: int) -> np.ndarray:
+        """One dot a cell, on a diagonal."""
+        if self.ascii:
+            return (self._row + self._column + phase) % 2 == 0
+        row, column = self._row + phase, self._column + phase // 2
+        return (row % 2 == 0) & (column % 2 == 0) & ((row + column) % 4 == 0)
+
+    def _enlarge_lone_points(self, columns: Columns, dots: np.ndarray) -> None:
+        """A point without neighbours becomes a block of four dots: one alone would be overlooked."""
+        if self.ascii or columns.joined.all():
+            return
+        before = np.concatenate(([False], columns.joined[:-1]))
+        lone = ~columns.joined & ~before & (columns.low == columns.high)
+        lone &= (columns.at >= 0) & (columns.at < self.width)
+        lone &= (columns.low >= -0.5) & (columns.low < self.height - 0.5)
+        column, row = columns.at[lone], np.floor(columns.low[lone] + 0.5).astype(np.int64)
+        for across in (column, column ^ 1):
+            for down in (row, row ^ 1):
+                dots[down, across] = True
+
+    def _packed(self, dots: np.ndarray) -> np.ndarray:
+        if self.ascii:
+            return dots.astype(np.uint8)
+        pairs = dots.view(np.uint16)
+        cells = ((pairs | pairs >> 7) & 3).astype(np.uint8).reshape(self.rows, 4, self.columns)
+        return _BRAILLE[cells[:, 0] | cells[:, 1] << 2 | cells[:, 2] << 4 | cells[:, 3] << 6]
