@@ -1,16 +1,16 @@
 """Choosing runs by a line of text: words of the name or task, and terms such as `stage:online ret>2000 tag:x`.
 
-    filter   terms separated by spaces; a run must meet all of them
-    term     [-]word                    the word is in the run's name, task, algorithm or data set, or in a tag
-             [-]field:prefix            state stage algo task data seed host tag name
-             field(> >= < <= =)number   ret score progress (in percent) epoch update step seed eta (seconds)
+filter   terms separated by spaces; a run must meet all of them
+term     [-]word                    the word is in the run's name, task, algorithm or data set, or in a tag
+         [-]field:prefix            state stage algo task data seed host tag name
+         field(> >= < <= =)number   ret score progress (in percent) epoch update step seed eta (seconds)
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -109,6 +109,6 @@ def _number(field: str, sign: str, text: str) -> Test:
     return holds
 
 
-def _nearest(name: str, known: Sequence[str] | dict[str, object] | dict[str, Callable[..., object]]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, list(known), 1, 0.5)
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"

@@ -5,7 +5,7 @@ The frame is drawn cell by cell, so that a new figure in the caption sends a few
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,10 +17,12 @@ from moore_tui.runs.plan import Plan
 from moore_tui.widgets.sheet import Line, Sheet, changed, cut, length, spread
 
 if TYPE_CHECKING:
+    from moore_tui.messages import Machine
     from moore_tui.runs.logbook import LogBook
     from moore_tui.runs.notes import Note
     from moore_tui.runs.series import RunSeries
-    from moore_tui.widgets.curve_plot import ChartView
+    from moore_tui.runs.usage import Usage
+    from moore_tui.widgets.chart_view import ChartView
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ class Marked:
 
 @dataclass(frozen=True)
 class RunView:
-    """Everything the panes may show of the run under the cursor. `ascii` asks for characters of ASCII only."""
+    """Everything the panes may show of the run under the cursor.
+
+    `settings` are the values of its configuration by key, `differs` those in which the first marked run differs (with
+    its values), `ascii` asks for letters in place of glyphs.
+    """
 
     snapshot: Snapshot
     chart: ChartView
@@ -44,8 +50,10 @@ class RunView:
     log: LogBook | None = None
     note: Note | None = None
     marked: tuple[Marked, ...] = ()
-    usage: Any = None
-    settings: Any = None
+    usage: Usage | None = None
+    machine: Machine | None = None
+    settings: Mapping[str, Any] | None = None
+    differs: Mapping[str, Any] | None = None
     ascii: bool = False
 
 
@@ -122,31 +130,28 @@ class Pane(Sheet):
                 self.refresh(Region(x, 0, end - x, 1))
 
     def _caption(self) -> Line:
+        """The upper edge; where room is short, what is dim at the left goes first, then what is at the right."""
         width, frame = self.size.width, self._frame
-        corner_left, bar, corner_right = self._edges[0]
         number: Line = ((f"{self.number} ", "key"),) if self.number else ()
         room = max(0, width - 4)
-        left = cut((*number, *self._left), room)
-        right = (((" ", ""), *self._right)) if self._right else ()
+        left: Line = (*number, *self._left)
+        right: Line = ((" ", ""), *self._right) if self._right else ()
+        while right and length(left) + 2 + length(right) > room and left[-1][1] == "dim":
+            left = left[:-1]
         if length(left) + 2 + length(right) > room:
             right = ()
-        middle = spread((*left, (" ", "")), (*right, (" ", "")) if right else (), max(0, width - 3), (bar, frame))
-        return ((f"{corner_left} ", frame), *middle, (corner_right, frame))
+        right = (*right, (" ", "")) if right else ()
+        middle = spread((*cut(left, room), (" ", "")), right, max(0, width - 3), ("─", frame))
+        return (("┌ ", frame), *middle, ("┐", frame))
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size
         if y == 0:
             self._drawn = self._caption()
             return self.strip(self._drawn)
-        left, bar, right = self._edges[2 if y == height - 1 else 1]
-        return self.strip(((left, self._frame), (bar * max(0, width - 2), self._frame), (right, self._frame)))
+        left, between, right = "└─┘" if y == height - 1 else "│ │"
+        return self.strip(((left + between * max(0, width - 2) + right, self._frame),))
 
     @property
     def _frame(self) -> str:
         return "frame-focus" if self.has_pseudo_class("focus-within") or self.has_focus else "frame"
-
-    @property
-    def _edges(self) -> tuple[str, str, str]:
-        if self.view is not None and self.view.ascii:
-            return "+-+", "| |", "+-+"
-        return "┌─┐", "│ │", "└─┘"

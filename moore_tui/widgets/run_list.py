@@ -64,10 +64,12 @@ class RunRows(Sheet, can_focus=True):
         width, page = self.size.width, self.page
         self.top = max(0, min(self.top, self.cursor, len(self.shots) - page))
         self.top = max(self.top, self.cursor - page + 1)
-        lines: list[Line] = [heading(width)] if self._heading and self.shots else []
+        longest = max((len(shot.id) for shot in self.shots), default=0)
+        lines: list[Line] = [heading(width, longest)] if self._heading and self.shots else []
         for place in range(self.top, min(len(self.shots), self.top + page)):
-            shot = self.shots[place]
-            lines.append(row(shot, width, place == self.cursor, shot.id in self.marked, self.has_focus, self.ascii))
+            shot, here = self.shots[place], place == self.cursor
+            marked = shot.id in self.marked
+            lines.append(row(shot, width, here, marked, self.has_focus, self.ascii, longest))
         self.put(lines)
 
     def move(self, place: int) -> None:
@@ -174,7 +176,11 @@ class RunList(Pane):
         yield self.typed
 
     def list_runs(
-        self, shots: Mapping[str, Snapshot], tags: Mapping[str, Sequence[str]], selected: str | None, ascii: bool = False
+        self,
+        shots: Mapping[str, Snapshot],
+        tags: Mapping[str, Sequence[str]],
+        selected: str | None,
+        ascii: bool = False,
     ) -> None:
         """Show the runs as they are now; `tags` by run."""
         self._shots, self._tags = shots, tags

@@ -14,7 +14,8 @@ from moore_tui.widgets.states import STYLE, glyph, words
 
 WIDE, MEDIUM = 70, 44
 """Cells from which a line has a progress bar and all figures, or stage and time left."""
-BAR = 10
+BAR = 4, 12
+"""Cells of the bar at least, and at most."""
 RET, SPEED, ETA = 12, 9, 9
 """Cells of "2914 ±121", "1.9k st/s" and "eta 1h52"."""
 
@@ -36,35 +37,39 @@ def ordered(shots: Iterable[Snapshot], sort: str) -> list[Snapshot]:
     return sorted(newest, key=_ORDERS[sort])
 
 
-def row(shot: Snapshot, width: int, cursor: bool, marked: bool, focus: bool, ascii: bool = False) -> Line:
-    """The line of a run: cursor, mark and state, then what fits; words instead of figures that say nothing now."""
-    pointer, box = ("> "[not cursor], "# "[not marked]) if ascii else ("▸ "[not cursor], "■ "[not marked])
+def row(
+    shot: Snapshot, width: int, cursor: bool, marked: bool, focus: bool, ascii: bool = False, longest: int = 20
+) -> Line:
+    """The line of a run: cursor, mark and state, then what fits; words instead of figures that say nothing now.
+
+    `longest` is the length of the longest name in the list: its room is taken from the bar.
+    """
+    pointer, box = "▸ "[not cursor], "■ "[not marked]
     name = "cursor" if cursor and focus else "strong" if cursor else ""
     head: Line = ((pointer, "key"), (box, "key"), (glyph(shot.state, ascii), STYLE.get(shot.state, "")), (" ", name))
     room = max(0, width - 4)
     if width >= WIDE:
-        return head + _wide(shot, room, name, ascii)
-    return head + (_medium(shot, room, name) if width >= MEDIUM else _narrow(shot, room, name))
+        return head + _wide(shot, room, name, longest)
+    return head + (_medium(shot, room, name, longest) if width >= MEDIUM else _narrow(shot, room, name))
 
 
-def heading(width: int) -> Line:
+def heading(width: int, longest: int = 20) -> Line:
     """Names of the columns."""
     room = max(0, width - 4)
     if width >= WIDE:
-        text = pad("run", _name_width(room)) + pad(" stage", 9) + pad("progress", BAR + 6) + "return"
+        wide, bar_width = _split(room, longest)
+        text = pad("run", wide) + pad(" stage", 9) + pad("progress", bar_width + 7) + "return"
     elif width >= MEDIUM:
-        text = pad("run", room - 33) + pad(" stage", 9) + "done      return    left"
+        wide, stage = _with_stage(room, longest)
+        text = pad("run", wide) + pad(" stage", stage) + "done      return  left"
     else:
         text = pad("run", room - 14) + " done   return"
     return (("    " + pad(text, room), "dim"),)
 
 
-def bar(share: float | None, width: int, ascii: bool = False) -> str:
-    """A progress bar; in eighths of a cell where there are more than ASCII characters."""
+def bar(share: float | None, width: int) -> str:
+    """A progress bar in eighths of a cell."""
     share = 0.0 if share is None or isnan(share) else min(1.0, max(0.0, share))
-    if ascii:
-        full = int(share * width)
-        return "#" * full + "." * (width - full)
     eighths = int(share * width * 8)
     full, part = divmod(eighths, 8)
     partial = " ▏▎▍▌▋▊▉"[part] if part else ""
@@ -91,19 +96,22 @@ def left(shot: Snapshot) -> str:
     return "" if shot.eta_s is None else coarse(shot.eta_s) if shot.eta_s < 60 else span(shot.eta_s)
 
 
-def _name_width(room: int) -> int:
-    return room - (9 + BAR + 5 + 2 + 4 + RET + 1 + SPEED + 1 + ETA)
+def _split(room: int, longest: int) -> tuple[int, int]:
+    """Cells of the name and of the bar."""
+    free = room - (9 + 7 + 4 + RET + 1 + SPEED + 1 + ETA)
+    wide = max(8, free - BAR[1], min(longest, free - BAR[0]))
+    return wide, free - wide
 
 
-def _wide(shot: Snapshot, room: int, name: str, ascii: bool) -> Line:
+def _wide(shot: Snapshot, room: int, name: str, longest: int) -> Line:
+    wide, bar_width = _split(room, longest)
     first = (
-        (pad(shot.id, _name_width(room)), name),
+        (pad(shot.id, wide), name),
         (pad(f" {shot.stage or ''}", 9), _stage_style(shot)),
-        (bar(shot.progress, BAR, ascii), _stage_style(shot)),
+        (bar(shot.progress, bar_width), _stage_style(shot)),
         (f"{percent(shot.progress):>5}  ", ""),
     )
-    rest = room - _name_width(room) - 9 - BAR - 7
-    return first + _end(shot, rest, ("ret ", pad(result(shot), RET)))
+    return first + _end(shot, room - wide - bar_width - 16, ("ret ", pad(result(shot), RET)))
 
 
 def _end(shot: Snapshot, rest: int, figures: tuple[str, str]) -> Line:
@@ -119,21 +127,27 @@ def _end(shot: Snapshot, rest: int, figures: tuple[str, str]) -> Line:
     return ((pad(said, rest), STYLE.get(shot.state, "")),)
 
 
-def _medium(shot: Snapshot, room: int, name: str) -> Line:
+def _medium(shot: Snapshot, room: int, name: str, longest: int) -> Line:
     said = words(shot)
     if said or shot.state not in ("live", "done"):
         wide = max(8, room - 6 - max(14, min(len(said) + 1, room // 2)))
         rest = room - wide - 6
         return ((pad(shot.id, wide), name), (f"{percent(shot.progress):>5} ", ""), (pad(said, rest), STYLE[shot.state]))
-    wide = room - 33
+    wide, stage = _with_stage(room, longest)
     end = left(shot) if shot.state == "live" else shot.state
     return (
         (pad(shot.id, wide), name),
-        (pad(f" {shot.stage or ''}", 9), _stage_style(shot)),
+        (pad(f" {shot.stage or ''}" if stage > 4 else f" {(shot.stage or '')[:-4]}", stage), _stage_style(shot)),
         (f"{percent(shot.progress):>4} ", ""),
-        (f"{result(shot):>12}", "strong"),
-        (f"{end:>7}", ""),
+        (f"{result(shot):>11}", "strong"),
+        (f"{end:>6}", ""),
     )
+
+
+def _with_stage(room: int, longest: int) -> tuple[int, int]:
+    """Cells of the name and of the stage, which is shortened (`off`, `on`) where a name would be cut."""
+    free = room - 22
+    return (free - 9, 9) if longest <= free - 9 else (free - 4, 4)
 
 
 def _narrow(shot: Snapshot, room: int, name: str) -> Line:

@@ -1,0 +1,222 @@
+"""The screen to watch runs on: their list, and the panes of the one under the cursor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from moore_engine.rundir import RunDir
+from moore_tui.keys import bindings
+from moore_tui.messages import MarksChanged, RunSelected, WindowChanged
+from moore_tui.runs.model import Snapshot
+from moore_tui.runs.usage import Meter, Usage
+from moore_tui.screens.frame import Framed
+from moore_tui.widgets.board import HIDDEN, Board
+from moore_tui.widgets.curve_plot import CurvePlot
+from moore_tui.widgets.details_pane import DetailsPane
+from moore_tui.widgets.hidden_line import HiddenLine
+from moore_tui.widgets.log_pane import LogPane
+from moore_tui.widgets.loss_pane import LossPane
+from moore_tui.widgets.mass_pane import MassPane
+from moore_tui.widgets.model_pane import ModelPane
+from moore_tui.widgets.pane import Marked, Pane, RunView
+from moore_tui.widgets.return_pane import ReturnPane
+from moore_tui.widgets.run_list import RunList, RunRows
+from moore_tui.widgets.speed_pane import SpeedPane
+from moore_tui.widgets.uncertainty_pane import UncertaintyPane
+
+USAGE_EVERY_S = 4.0
+"""Between two looks at what the trainer's process uses."""
+
+
+class WatchScreen(Framed):
+    """The list selects a run, every pane shows it; curves of marked runs lie over its own."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings("control"))
+    AUTO_FOCUS = "RunRows"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run_list = RunList(id="runs")
+        self.log_pane = LogPane(id="log")
+        self.panes: list[Pane] = [
+            self.run_list,
+            ReturnPane(id="return"),
+            MassPane(id="mass"),
+            UncertaintyPane(id="uncertainty"),
+            LossPane(id="loss"),
+            SpeedPane(id="speed"),
+            self.log_pane,
+            ModelPane(id="model"),
+            DetailsPane(id="details"),
+        ]
+        self.hidden_line = HiddenLine(id=HIDDEN)
+        self.board = Board(*self.panes, self.hidden_line)
+        self._listed: tuple[object, ...] = ()
+        self._marked: list[str] = []
+        self._meter = Meter()
+        self._usage: tuple[float, str, Usage | None] = (0.0, "", None)
+        self._settings: dict[str, Mapping[str, Any]] = {}
+
+    def body(self) -> ComposeResult:
+        yield self.board
+
+    def facts_changed(self) -> None:
+        self._list()
+        self._show()
+
+    def _list(self) -> None:
+        """The runs, if any of them, their marks or tags changed."""
+        console = self.console
+        snapshots, rows = console.feed.snapshots, self.run_list.rows
+        rows.marked = console.marked
+        tags = self._tags(snapshots) if self.run_list.filter.text else {}
+        listed = (snapshots, tuple(sorted(console.marked)), tags, console.selected)
+        if listed != self._listed or self._listed[0] is not snapshots:
+            self._listed = listed
+            self.run_list.list_runs(snapshots, tags, console.selected, console.ascii)
+
+    def _tags(self, snapshots: Mapping[str, Snapshot]) -> dict[str, Sequence[str]]:
+        return {name: self.console.feed.note(name).tags for name in snapshots}
+
+    def _show(self) -> None:
+        """The selected run in every pane on screen, and in the line of those that are not."""
+        view = self._view()
+        for pane in self.board.shown:
+            if pane is not self.run_list:
+                pane.show(view)
+        self.hidden_line.show(self.board.hidden, view)
+
+    def _view(self) -> RunView | None:
+        console, feed = self.console, self.console.feed
+        shot = feed.snapshots.get(console.selected or "")
+        if shot is None:
+            return None
+        self._marked = [name for name in self._marked if name in console.marked]
+        self._marked += sorted(name for name in console.marked if name not in self._marked and name in feed.snapshots)
+        feed.open([shot.id, *self._marked])
+        marked = tuple(
+            Marked(name, number, feed.series(name), feed.plan(name)) for number, name in enumerate(self._marked, 1)
+        )
+        other = next((name for name in self._marked if name != shot.id), None)
+        return RunView(
+            snapshot=shot,
+            chart=console.chart,
+            plan=feed.plan(shot.id),
+            series=feed.series(shot.id),
+            log=feed.log(shot.id),
+            note=feed.note(shot.id),
+            marked=marked,
+            usage=self._used(shot),
+            machine=console.gauge.machine,
+            settings=self._values(shot.id),
+            differs=differences(self._values(shot.id), self._values(other)) if other else None,
+            ascii=console.ascii,
+        )
+
+    def _used(self, shot: Snapshot) -> Usage | None:
+        """What the trainer's process uses, looked at now and then; nothing on another host."""
+        at, name, usage = self._usage
+        now = time.monotonic()
+        if name != shot.id or now - at >= USAGE_EVERY_S:
+            here = shot.running and shot.pid is not None and not shot.detail.startswith("on ")
+            usage = self._meter.look(shot.pid, now) if here and shot.pid is not None else None
+            if usage is not None:
+                cores = None if usage.cores is None else round(usage.cores, 1)
+                usage = Usage(cores, float(f"{usage.rss_mb:.2g}"))
+            self._usage = (now, shot.id, usage)
+        return usage
+
+    def _values(self, name: str) -> Mapping[str, Any]:
+        """The configuration of a run, read once."""
+        if name not in self._settings:
+            from moore_tui.runs.lineage import settings
+
+            try:
+                self._settings[name] = settings(RunDir(self.console.feed.runs_dir / name))
+            except (OSError, ValueError):
+                return {}
+        return self._settings[name]
+
+    def on_run_selected(self, message: RunSelected) -> None:
+        self.console.selected = message.run_id
+        self._show()
+        self.console.nudge()
+
+    def on_marks_changed(self, message: MarksChanged) -> None:
+        self._show()
+        self.console.nudge()
+
+    def on_window_changed(self, message: WindowChanged) -> None:
+        """One chart shows another part: all do."""
+        message.stop()
+        self.console.chart = message.view
+        self._show()
+
+    def on_board_arranged(self) -> None:
+        """Other panes are on screen."""
+        self.call_after_refresh(self._show)
+
+    def on_run_rows_opened(self) -> None:
+        self.go_to(2)
+
+    def on_curve_plot_metric_stepped(self, message: CurvePlot.MetricStepped) -> None:
+        """A chart without other metrics: the next pair of panes."""
+        self.action_turn(message.step)
+
+    def action_turn(self, by: int) -> None:
+        """Another pair of panes in the lower half."""
+        self.board.turn(by)
+
+    def action_filter(self) -> None:
+        """Search where the log has the focus; else filter the runs."""
+        if self.log_pane.log_view.has_focus:
+            self.log_pane.search()
+        else:
+            self.board.uncover("runs")
+            self.run_list.ask_filter()
+
+    def go_to(self, number: int) -> None:
+        """Put a pane on the screen and give it the focus."""
+        pane = next((pane for pane in self.panes if pane.number == number), None)
+        if pane is not None:
+            self.board.uncover(str(pane.id))
+            target = next((each for each in pane.query("*") if each.can_focus and each.display), None)
+            self.set_focus(target)
+
+    def maximise(self) -> None:
+        pane = self._focused_pane()
+        if pane is not None:
+            self.board.zoom(str(pane.id))
+
+    def close_layer(self) -> bool:
+        if super().close_layer():
+            return True
+        if self.board.arrangement.zoomed:
+            self.board.zoom("")
+            return True
+        pane = self._focused_pane()
+        if isinstance(pane, LogPane) and pane.back():
+            return True
+        return self.run_list.back()
+
+    def copied(self) -> str:
+        """The line of the log that was found."""
+        return self.log_pane.log_view.copied() if self.log_pane.log_view.has_focus else ""
+
+    def _focused_pane(self) -> Pane | None:
+        focused = self.focused
+        chain = focused.ancestors_with_self if focused is not None else []
+        return next((each for each in chain if isinstance(each, Pane)), None)
+
+
+def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """Their values by key where they are others than mine."""
+    return {key: theirs.get(key, "not set") for key in sorted({*mine, *theirs}) if mine.get(key) != theirs.get(key)}
+
+
+__all__ = ["RunRows", "WatchScreen", "differences"]

@@ -1,0 +1,24 @@
+"""One line with the numbers of the panes that are not on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moore_tui.widgets.pane import Pane, RunView
+from moore_tui.widgets.sheet import Line, Sheet, cut
+
+
+class HiddenLine(Sheet):
+    """`[5] q loss 0.91  [6] 245 up/s  [7] log 3 warn`: the key that shows each, and its figure."""
+
+    DEFAULT_CSS = """
+    HiddenLine { height: 1; }
+    """
+
+    def show(self, panes: Sequence[Pane], view: RunView | None) -> None:
+        """Sum these panes up."""
+        line: Line = ()
+        for pane in panes:
+            said = pane.summary(view) if view is not None else ""
+            line += ((f" {pane.number} ", "key"), (f"{said or pane.title.lower()} ", "dim"))
+        self.put([cut(line, self.size.width)])

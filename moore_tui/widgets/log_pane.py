@@ -1,0 +1,111 @@
+"""Pane 7: the run's log, with its levels, followed to the end or searched."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from moore_tui.widgets.log_view import LogView
+from moore_tui.widgets.pane import Pane, RunView
+from moore_tui.widgets.sheet import Line
+
+
+class SearchLine(Input):
+    """Where the searched text is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Out")]
+
+    class Left(Message):
+        """Done with typing."""
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+    async def action_submit(self) -> None:
+        self.post_message(self.Left())
+
+
+class LogPane(Pane):
+    """`search` opens the line to type in."""
+
+    number = 7
+    title = "Log"
+    context = "log"
+
+    DEFAULT_CSS = """
+    LogPane > LogView { height: 1fr; margin: 1; }
+    LogPane > SearchLine { height: 1; border: none; padding: 0; margin: 0 1 1 1; background: $surface; display: none; }
+    LogPane.-searching > LogView { margin: 1 1 0 1; }
+    LogPane.-searching > SearchLine { display: block; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.log_view = LogView()
+        self.typed = SearchLine(placeholder="search the log", compact=True)
+        self._run = ""
+
+    def compose(self) -> ComposeResult:
+        yield self.log_view
+        yield self.typed
+
+    def key(self, view: RunView) -> Hashable:
+        return (view.snapshot.id, None if view.log is None else view.log.version)
+
+    def paint(self, view: RunView) -> None:
+        anew, self._run = view.snapshot.id != self._run, view.snapshot.id
+        self.log_view.show(view.log, anew=anew)
+        self.tell()
+
+    def clear(self) -> None:
+        super().clear()
+        self.log_view.show(None, anew=True)
+
+    def tell(self) -> None:
+        """Caption: lines by level, and whether the end is followed."""
+        lines, warnings, errors = self.log_view.count()
+        right: Line = (
+            ("following · " if self.log_view.following else "F follows · ", "dim"),
+            (f"{lines:,} lines".replace(",", " "), "dim"),
+            (f" · {warnings} warn", "warn" if warnings else "dim"),
+            (f" · {errors} error", "bad" if errors else "dim"),
+        )
+        if self.size.width < 70:
+            right = (right[2][0][3:], right[2][1]), (f" {errors} err", right[3][1])
+        self.caption(((self.title, ""), (f" · {self._run}", "dim")), right)
+
+    def search(self) -> None:
+        """Type what to search for."""
+        self.add_class("-searching")
+        self.typed.focus()
+
+    def back(self) -> bool:
+        """Forget the search; False if there is none."""
+        had = bool(self.log_view.wanted)
+        self.log_view.find("")
+        return had
+
+    def on_log_view_moved(self) -> None:
+        self.tell()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.log_view.find(event.value)
+
+    def on_search_line_left(self) -> None:
+        self.log_view.focus()
+        self.remove_class("-searching")
+
+    def on_resize(self) -> None:
+        self.tell()
+
+    def summary(self, view: RunView) -> str:
+        if view.log is None:
+            return "log"
+        levels = [(view.log.count("warn"), "warn"), (view.log.count("error"), "err")]
+        return " ".join(("log", *(f"{count} {name}" for count, name in levels if count)))

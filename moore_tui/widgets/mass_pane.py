@@ -1,0 +1,90 @@
+"""Pane 3: where the sampler's probability lies, offline or online: expected as an area, as sampled as a line."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from moore_tui.runs.schedule import preview
+from moore_tui.widgets import curves
+from moore_tui.widgets.chart_pane import Chart, ChartPane
+from moore_tui.widgets.chart_view import Series
+from moore_tui.widgets.figures import DASH, count, number, percent
+from moore_tui.widgets.pane import RunView
+from moore_tui.widgets.sheet import Line
+
+
+class MassPane(ChartPane):
+    """f(t) is the priority of an offline row when an online row's is 1; a shift is a total variation of two laws."""
+
+    number = 3
+    title = "Priority mass"
+    kinds: ClassVar[tuple[str, ...]] = ("share",)
+    info_rows = 2
+
+    def chart(self, view: RunView) -> Chart:
+        if view.series is None:
+            return Chart(info=[])
+        axis = view.chart.axis
+        expected = curves.curve(view.series, "share", "p_off", axis)
+        sampled = curves.curve(view.series, "share", "p_off_sampled", axis)
+        priority = curves.curve(view.series, "share", "priority_off", axis)
+        found = []
+        if expected.x.size:
+            x, p = expected.x, expected.y
+            found = [
+                Series("offline", x, p, color="offline"),
+                Series("online", x, 1.0 - p, color="online", dash="dashed"),
+                Series("sampled", sampled.x, sampled.y, color="series-2", dash="dotted", filled=False),
+                Series("f(t)", priority.x, priority.y, color="series-4", dash="dashdot", filled=False),
+            ]
+        last = view.series.last("share") or {}
+        right: Line = (("off ", "dim"), (percent(_number(last.get("p_off"))), "strong")) if last else ()
+        return Chart(found, ((self.title, ""),), right, self._figures(view, last), stacked=True, empty="no fit yet")
+
+    def summary(self, view: RunView) -> str:
+        last = view.series.last("share") if view.series is not None else None
+        return f"off {percent(_number(last.get('p_off')))}" if last else f"off {DASH}"
+
+    def _figures(self, view: RunView, last: dict[str, Any]) -> list[Line]:
+        if not last:
+            return []
+        rows: Line = (
+            ("f(t) ", "dim"), (number(_number(last.get("priority_off"))), ""),
+            ("  rows ", "dim"), (f"{count(_number(last.get('n_off')))}+{count(_number(last.get('n_on')))}", ""),
+            ("  shift ", "dim"), (number(_number(last.get("shift"))), ""),
+            (" → ", "dim"), (number(next_shift(view, last)), ""),
+        )  # fmt: skip
+        return [share_line(_number(last.get("p_off")), self.inner_width), rows]
+
+
+def share_line(p_off: float | None, width: int) -> Line:
+    """`off 41% ▓▓▓▓▓░░░░░░░ on 59%` in `width` cells."""
+    if p_off is None or not np.isfinite(p_off):
+        return ()
+    left, right = f"off {percent(p_off)} ", f" on {percent(1.0 - p_off)}"
+    cells = max(0, min(40, width - len(left) - len(right)))
+    full = round(cells * p_off)
+    return ((left, "off"), ("▓" * full, "off"), ("░" * (cells - full), "on"), (right, "on"))
+
+
+def next_shift(view: RunView, last: dict[str, Any]) -> float | None:
+    """How far the law will move in the epoch to come; None where the schedule or the plan ends."""
+    plan, settings = view.plan, view.settings or {}
+    n_off, epoch = _number(last.get("n_off")), last.get("epoch")
+    alpha, sampler = settings.get("online.alpha"), settings.get("online.sampler")
+    if n_off is None or alpha is None or sampler is None or not plan.steps_per_epoch or not plan.online_epochs:
+        return None
+    following = int(epoch) + 1 if last.get("stage") == "online" and isinstance(epoch, int) else 1
+    if following > plan.online_epochs:
+        return None
+    try:
+        schedule = preview(int(n_off), plan.steps_per_epoch, plan.online_epochs, alpha, str(sampler))
+    except ValueError:
+        return None
+    return schedule.shift[following - 1] if schedule is not None and following <= len(schedule.shift) else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,51 @@
+"""Pane 8: the dynamics model: holdout loss of its members (least to greatest) after each fit, and the last fit."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from moore_tui.widgets import curves
+from moore_tui.widgets.chart_pane import Chart, ChartPane
+from moore_tui.widgets.figures import count, number
+from moore_tui.widgets.pane import RunView
+from moore_tui.widgets.sheet import Line
+
+
+class ModelPane(ChartPane):
+    number = 8
+    title = "Model"
+    kinds: ClassVar[tuple[str, ...]] = ("model",)
+    info_rows = 2
+    log_y = True
+
+    def chart(self, view: RunView) -> Chart:
+        if view.series is None:
+            return Chart()
+        whole = curves.curve(view.series, "model", "holdout_mean", view.chart.axis, "holdout_min", "holdout_max")
+        left: Line = (("Model", ""), (" (holdout loss)", "dim"))
+        found = curves.parts(whole, "mean, least to greatest")
+        return Chart(found, left, ((number(whole.last), "strong"),), self._fit(view), empty="no fit yet")
+
+    def summary(self, view: RunView) -> str:
+        last = view.series.last("model") if view.series is not None else None
+        holdout = last.get("holdout") if last else None
+        numbers = [each for each in holdout if isinstance(each, int | float)] if isinstance(holdout, list) else []
+        return f"holdout {number(sum(numbers) / len(numbers) if numbers else None)}"
+
+    def _fit(self, view: RunView) -> list[Line]:
+        """The last fit in words."""
+        last = (view.series.last("model") if view.series is not None else None) or {}
+        elites = last.get("elites")
+        chosen = " ".join(str(each) for each in elites) if isinstance(elites, list) else "–"
+        ended = "capped" if last.get("capped") else "converged"
+        return [
+            (("elites ", "dim"), (chosen, ""), ("  fit ", "dim"), (f"{count(_number(last.get('epochs')))} epochs", "")),
+            (
+                (f"{count(_number(last.get('updates')))} updates, {ended}" if last else "", ""),
+                ("  effective rows ", "dim"), (count(_number(last.get("ess"))), ""),
+            ),
+        ]  # fmt: skip
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

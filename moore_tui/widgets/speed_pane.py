@@ -1,0 +1,150 @@
+"""Pane 6: how fast it goes, where the time goes, what is left, and what the machine gives."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+import numpy as np
+from textual.app import ComposeResult
+
+from moore_tui.widgets import curves
+from moore_tui.widgets.figures import DASH, count, percent, span
+from moore_tui.widgets.pane import Pane, RunView
+from moore_tui.widgets.run_rows import left
+from moore_tui.widgets.sheet import Line, Sheet, cut, length
+
+PARTS = "█▓▒░▚▞"
+ASCII_PARTS = "#=+-:."
+LEVELS = "▁▂▃▄▅▆▇█"
+ASCII_LEVELS = "_.-=+*%#"
+
+
+class SpeedPane(Pane):
+    number = 6
+    title = "Throughput"
+    kinds: ClassVar[tuple[str, ...]] = ("perf",)
+
+    DEFAULT_CSS = """
+    SpeedPane > Sheet { height: 1fr; margin: 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.lines_shown = Sheet()
+        self.lines_shown.can_focus = True
+
+    def compose(self) -> ComposeResult:
+        yield self.lines_shown
+
+    def key(self, view: RunView) -> Hashable:
+        shot = view.snapshot
+        return (
+            shot.id, shot.state, view.ascii, left(shot), view.usage, view.machine, curves.stamp(view.series, "perf"),
+        )  # fmt: skip
+
+    def paint(self, view: RunView) -> None:
+        last = (view.series.last("perf") if view.series is not None else None) or {}
+        eta = left(view.snapshot)
+        self.caption(((self.title, ""),), (("eta ", "dim"), (eta, "strong")) if eta else ())
+        width = self.inner_width
+        lines = [
+            self._rates(view, last),
+            *phases(last.get("phases"), width, view.ascii),
+            self._machine(view, last),
+            *(self._history(view, name, label, width) for name, label in RATES),
+        ]
+        self.lines_shown.put([cut(line, width) for line in lines if line])
+
+    def on_resize(self) -> None:
+        self.repaint()
+
+    def summary(self, view: RunView) -> str:
+        last = (view.series.last("perf") if view.series is not None else None) or {}
+        if view.snapshot.stage == "online":
+            return f"{count(_number(last.get('env_steps_per_s')))} st/s"
+        return f"{count(_number(last.get('updates_per_s')))} up/s"
+
+    def _rates(self, view: RunView, last: dict[str, Any]) -> Line:
+        live = view.snapshot.state == "live"
+        word: Line = () if live else ((f"{view.snapshot.state}; when last heard: ", "dim"),)
+        doing = last.get("doing")
+        return (
+            *word,
+            ("env ", "dim"), (f"{count(_number(last.get('env_steps_per_s')))} st/s", "strong"),
+            ("  updates ", "dim"), (f"{count(_number(last.get('updates_per_s')))}/s", "strong"),
+            *((("  now ", "dim"), (_printable(doing), "")) if isinstance(doing, str) and doing and live else ()),
+        )  # fmt: skip
+
+    def _machine(self, view: RunView, last: dict[str, Any]) -> Line:
+        usage, machine = view.usage, view.machine
+        cores = DASH if usage is None or usage.cores is None else f"{usage.cores:.1f} cores"
+        memory = usage.rss_mb if usage is not None else _number(last.get("rss_mb"))
+        line: Line = (("cpu ", "dim"), (cores, ""), ("  memory ", "dim"), (_megabytes(memory), ""))
+        cards = getattr(machine, "cards", ())
+        for card in cards:
+            line += (
+                (f"  gpu{card.number if len(cards) > 1 else ''} ", "dim"),
+                (f"{card.busy:.0%} {card.used_gb:.1f}/{card.all_gb:.0f}G", ""),
+            )
+        return line if cards else (*line, ("  gpu ", "dim"), (DASH, ""))
+
+    def _history(self, view: RunView, name: str, label: str, width: int) -> Line:
+        """The last rates, one a cell."""
+        if view.series is None:
+            return ()
+        head = f"{label} "
+        values = curves.column(view.series, "perf", name)[-max(1, width - len(head)) :]
+        if not values.size or not np.nanmax(values, initial=0.0):
+            return ()
+        levels = ASCII_LEVELS if view.ascii else LEVELS
+        share = np.nan_to_num(values / np.nanmax(values))
+        return ((head, "dim"), ("".join(levels[min(7, int(each * 7.999))] for each in share), "on"))
+
+
+RATES = (("updates_per_s", "updates/s"), ("env_steps_per_s", "steps/s  "))
+
+
+def phases(shares: Any, width: int, ascii: bool = False) -> list[Line]:
+    """Where the time went, as a bar and in words, the largest part first."""
+    if not isinstance(shares, dict):
+        return []
+    found = [(name, float(share)) for name, share in shares.items() if isinstance(share, int | float) and share > 0.005]
+    found.sort(key=lambda each: -each[1])
+    if not found:
+        return []
+    parts = ASCII_PARTS if ascii else PARTS
+    total, bar, words = sum(share for _, share in found), [], []
+    edge, drawn = 0.0, 0
+    for place, (name, share) in enumerate(found):
+        edge += share
+        end = round(width * edge / total)
+        glyph, style = parts[min(place, len(parts) - 1)], ("on", "off", "info", "warn")[place % 4]
+        bar.append((glyph * (end - drawn), style))
+        words += [(f"{glyph} ", style), (f"{_printable(name)} {percent(share)}  ", "")]
+        drawn = end
+    lines: list[Line] = [tuple(bar)]
+    row: Line = ()
+    for mark, word in zip(words[::2], words[1::2], strict=True):
+        if row and length((*row, mark, word)) > width + 2:
+            lines.append(row)
+            row = ()
+        row += (mark, word)
+    return [*lines, row]
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())[:20]
+
+
+def _megabytes(value: float | None) -> str:
+    if value is None:
+        return DASH
+    return f"{value:.0f} MB" if value < 9999.5 else f"{value / 1024:.1f} GB"
+
+
+__all__ = ["SpeedPane", "phases", "span"]

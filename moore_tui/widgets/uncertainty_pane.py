@@ -1,0 +1,47 @@
+"""Pane 4: the ensemble's uncertainty on model rollouts, mean and 20-80 % band, on a logarithmic axis."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from moore_tui.widgets import curves
+from moore_tui.widgets.chart_pane import Chart, ChartPane
+from moore_tui.widgets.figures import count, number, span
+from moore_tui.widgets.pane import RunView
+from moore_tui.widgets.sheet import Line
+
+
+class UncertaintyPane(ChartPane):
+    number = 4
+    title = "Uncertainty"
+    kinds: ClassVar[tuple[str, ...]] = ("unc", "rue")
+    info_rows = 2
+    log_y = True
+
+    def chart(self, view: RunView) -> Chart:
+        if view.series is None:
+            return Chart()
+        axis = view.chart.axis
+        whole = curves.curve(view.series, "unc", "mean", axis, "p20", "p80")
+        halves = curves.half_life(whole)
+        narrow = self.inner_width < 46
+        now: Line = (("now ", "dim"), (number(whole.last), "strong"))
+        if whole.low is not None and whole.high is not None and whole.y.size:
+            band = f"{number(whole.low[-1])}–{number(whole.high[-1])}"
+            now += (("  " if narrow else "  p20–80 ", "dim"), (band, ""))
+        if halves is not None:
+            shown = span(halves) if axis == "wall" else count(halves)
+            now += (("  ½-life " if narrow else "  half-life ", "dim"), (shown, ""))
+        info = [now]
+        if rue := view.series.last("rue"):
+            value = rue.get("value")
+            fall = value if isinstance(value, int | float) else None
+            info.append((("fall by the last fit ", "dim"), (number(fall), "")))
+        left: Line = (("Uncertainty", ""), (" (σ of the ensemble)", "dim"))
+        found = curves.parts(whole, "mean, 20–80 %")
+        return Chart(found, left, ((number(whole.last), "strong"),), info, empty="no rollout yet")
+
+    def summary(self, view: RunView) -> str:
+        last = view.series.last("unc") if view.series is not None else None
+        mean = last.get("mean") if last else None
+        return f"unc {number(mean if isinstance(mean, int | float) else None)}"
