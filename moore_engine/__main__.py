@@ -58,11 +58,10 @@ def _attempt(run: RunDir) -> int:
         return _refuse(str(error), EXIT_USAGE)
     session.listen(_heard)
     _still_threads()
-    from moore_engine.start import StartError, start
-    from moore_engine.train import train
+    from moore_engine.start import StartError
 
     try:
-        train(start(session), session)
+        _work(session)
     except Stopped:
         session.close("stopped", EXIT_STOPPED)
         return EXIT_STOPPED
@@ -77,6 +76,19 @@ def _attempt(run: RunDir) -> int:
         return EXIT_FAILED
     session.close("done", EXIT_DONE)
     return EXIT_DONE
+
+
+def _work(session: Session) -> None:
+    """What the run's algorithm does, to its end."""
+    if session.config.run.algo == "collect":
+        from moore_engine.collect import start as collecting
+
+        collecting.run(session)
+        return
+    from moore_engine.start import start
+    from moore_engine.train import train
+
+    train(start(session), session)
 
 
 def _extension(run: RunDir) -> bool:

@@ -30,6 +30,7 @@ __all__ = [
     "dumps",
     "get",
     "keys",
+    "live_keys",
     "load",
     "presets",
     "resolve",
@@ -48,11 +49,27 @@ LIVE_KEYS = frozenset(
         "eval.episodes",
         "checkpoint.every_epochs",
         "checkpoint.keep",
+        "collect.target_return",
     }
 )
-"""Keys that a request may change in a running trainer."""
+"""Keys that a request may change in a running trainer; `live_keys` says which of them in whose."""
 
-FLAGS = {"seed": "run.seed", "data": "data.path", "name": "run.name", "from": "run.from"}
+FLAGS = {
+    "seed": "run.seed",
+    "data": "data.path",
+    "name": "run.name",
+    "from": "run.from",
+    "task": "data.task",
+    "ref-min": "data.ref_min",
+    "ref-max": "data.ref_max",
+    "kind": "collect.kind",
+    "steps": "collect.steps",
+    "random-steps": "collect.random_steps",
+    "train-steps": "collect.train_steps",
+    "target-return": "collect.target_return",
+    "output": "collect.output",
+    "id": "collect.id",
+}
 """Flags with a name of their own, and the key each sets."""
 
 
@@ -134,10 +151,11 @@ def sha256(config: Config) -> str:
 def set_value(config: Config, key: str, value: Any, *, live: bool = False) -> Config:
     """`config` with "section.key" set to `value` (text is read as TOML, else as a bare string).
 
-    With `live`, only LIVE_KEYS may be set. Raises ConfigError.
+    With `live`, only the `live_keys` of its algorithm may be set. Raises ConfigError.
     """
-    if live and key in keys() and key not in LIVE_KEYS:
-        raise ConfigError(f"{key} cannot change while a run is going; these can: {', '.join(sorted(LIVE_KEYS))}.")
+    allowed = live_keys(config.run.algo)
+    if live and key in keys() and key not in allowed:
+        raise ConfigError(f"{key} cannot change while a run is going; these can: {', '.join(sorted(allowed))}.")
     value = _parse(key, value, "set") if isinstance(value, str) else value
     values = {each: get(config, each) for each in keys()}
     return _build(values | {each: new for each, (new, _) in _checked({key: (value, "set")}).items()})
@@ -148,9 +166,19 @@ def value_of(key: str, text: str, where: str = "set") -> Any:
     return convert(key, _parse(key, text, where), where)
 
 
+def live_keys(algo: str) -> frozenset[str]:
+    """The LIVE_KEYS that mean something to a run of this algorithm."""
+    sections = ("eval", "checkpoint", "collect") if algo == "collect" else ("eval", "checkpoint", "offline", "online")
+    return frozenset(key for key in LIVE_KEYS if key.partition(".")[0] in sections)
+
+
 def check_launchable(config: Config) -> None:
-    """Raise ConfigError unless the data set and the task are named."""
-    if not config.data.path:
+    """Raise ConfigError unless the data set and the task are named; a collection has no data set yet."""
+    if config.run.algo == "collect":
+        for key in ("data.path", "run.from"):
+            if get(config, key):
+                raise ConfigError(f'{key} = {toml(get(config, key))} has no meaning where run.algo = "collect".')
+    elif not config.data.path:
         raise ConfigError("data.path is empty: name a data set with --data FILE, or start from the preset quickstart.")
     if not config.data.task:
         raise ConfigError(

@@ -154,7 +154,8 @@ def check_across(config: Config) -> None:
     _check_divides(
         "offline.rollout_every", offline.rollout_every, "offline.updates_per_epoch", offline.updates_per_epoch
     )
-    _check_divides("online.model_every", online.model_every, "online.steps_per_epoch", online.steps_per_epoch)
+    if config.run.algo != "collect":
+        _check_divides("online.model_every", online.model_every, "online.steps_per_epoch", online.steps_per_epoch)
     if online.sampler == "custom" and not online.priority:
         raise ConfigError('online.sampler = "custom" needs a function: set online.priority = "pkg.module:function".')
     if online.priority and online.sampler != "custom":
@@ -163,6 +164,8 @@ def check_across(config: Config) -> None:
         )
     if online.initial_rollout and online.sampler == "online_only":
         raise ConfigError("online.initial_rollout has no rows to start from with online.sampler = online_only.")
+    if config.collect.kind == "medium-expert" and config.collect.steps < 2:
+        raise ConfigError("collect.steps = 1 cannot be divided between the medium and the expert policy.")
     if (data.ref_min is None) != (data.ref_max is None):
         raise ConfigError("data.ref_min and data.ref_max go together: set both, or neither.")
     if data.ref_min is not None and data.ref_max is not None and data.ref_min >= data.ref_max:

@@ -85,10 +85,14 @@ class Env:
 
     def to_task_units(self, action: Float32) -> Float32:
         """Scale `action` (action_dim,) from [-1, 1] to the task's bounds, float32 in the task's own shape."""
-        scaled = np.asarray(action, np.float32).reshape(-1) * self._half_range + self._centre
+        return self.table_to_task_units(np.asarray(action, np.float32).reshape(1, -1)).reshape(self._action_shape)
+
+    def table_to_task_units(self, actions: Float32) -> Float32:
+        """The same for the rows of a table (n, action_dim) float32, which keeps its shape."""
+        scaled = actions * self._half_range + self._centre
         if not np.isfinite(scaled).all():
             raise FloatingPointError(f"the action for {self.task} is not finite: {scaled.tolist()}")
-        return np.minimum(np.maximum(scaled, self.low), self.high).reshape(self._action_shape)
+        return np.minimum(np.maximum(scaled, self.low), self.high)
 
     @property
     def restores_by_state(self) -> bool:

@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "rue": ("value", "u_before", "u_after", "eta"),
     "model": ("holdout", "elites", "epochs", "updates", "capped", "ess"),
     "loss": ("q", "actor", "temperature", "entropy", "q_mean"),
+    "data": ("rows", "episodes", "return_mean", "return_std"),
     "perf": ("env_steps_per_s", "updates_per_s", "phases", "rss_mb", "eta_s"),
     "ckpt": ("path", "bytes", "seconds"),
     "ack": ("id", "verb", "ok", "why"),

@@ -13,6 +13,7 @@ from msgspec import Meta
 ALGORITHMS = {
     "moore": "MOPO offline, then online fine-tuning with prioritised sampling (MOORe, Algorithm 1)",
     "mopo": "the offline stage only (MOPO)",
+    "collect": "a data set made in the task by D4RL's protocol, with SAC",
 }
 
 Count = Annotated[int, Meta(ge=1)]
@@ -149,6 +150,28 @@ class Checkpoint(Section, frozen=True):
     keep: Annotated[Count, about("newest checkpoints kept; the switch's is always kept")] = 2
 
 
+class Collect(Section, frozen=True):
+    kind: Annotated[
+        Literal["random", "medium", "medium-replay", "expert", "medium-expert"],
+        about("what to collect: of uniform actions, SAC's stochastic policy, or SAC's replay buffer"),
+    ] = "medium-replay"
+    steps: Annotated[Count, about("rows of the set, and up to an episode more; most rows of a replay buffer")] = (
+        1_000_000
+    )
+    random_steps: Annotated[CountOrZero, about("uniform steps before SAC acts and learns")] = 1000
+    train_steps: Annotated[
+        Count, about("environment steps of SAC's whole training; most of them before it is medium")
+    ] = 1_000_000
+    target_return: Annotated[
+        float | Literal["auto", "none"],
+        about("evaluated return at which SAC is medium; auto = a third of the way from ref_min to ref_max"),
+    ] = "auto"
+    output: Annotated[
+        str, about("HDF5 file to write; empty = dataset.hdf5 in the run's directory, unless id is set")
+    ] = ""
+    id: Annotated[str, about("Minari data set to write, such as hopper/medium-v0; empty = none")] = ""
+
+
 class Config(Section, frozen=True):
     """A whole configuration; attributes are the section names."""
 
@@ -160,6 +183,7 @@ class Config(Section, frozen=True):
     online: Online = Online()
     eval: Eval = Eval()
     checkpoint: Checkpoint = Checkpoint()
+    collect: Collect = Collect()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -171,6 +195,7 @@ SECTIONS: dict[str, type[Section]] = {
     "online": Online,
     "eval": Eval,
     "checkpoint": Checkpoint,
+    "collect": Collect,
 }
 
 

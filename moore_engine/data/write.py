@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -26,12 +26,13 @@ def write_d4rl(
     qvel: ArrayLike | None = None,
     task: str | None = None,
     attrs: Mapping[str, str | int | float] | None = None,
+    tick: Callable[[], None] = lambda: None,
 ) -> None:
     """Writes n rows: observations and next_observations (n, obs_dim), actions (n, action_dim) in the task's units.
 
     Rewards, terminals and timeouts are (n,). Stored as float32 and bool, simulator states `qpos` (n, nq) and `qvel`
     (n, nv) as float64; `task` and `attrs` become the file's attributes. Equal rows give equal bytes. An existing file
-    is replaced at once. ValueError on unequal lengths.
+    is replaced at once. `tick` is called after each array. ValueError on unequal lengths.
     """
     arrays: dict[str, NDArray[np.generic]] = {
         "observations": np.asarray(observations, np.float32),
@@ -56,6 +57,7 @@ def write_d4rl(
             for key, values in arrays.items():
                 chunk = (max(1, min(CHUNK_ROWS, values.shape[0])), *values.shape[1:])
                 file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True)
+                tick()
         _sync(part)
         part.replace(path)
     finally:

@@ -48,8 +48,11 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
 
     settings = _parse(request["config"])
     config.check_launchable(settings)
+    work = _prepare
+    if settings.run.algo == "collect":
+        from moore_engine.collect.prepare import prepare_collection as work
     try:
-        return _prepare(settings, Path(request["base_dir"]), frozenset(request.get("trust", ())))
+        return work(settings, Path(request["base_dir"]), frozenset(request.get("trust", ())))
     except (DataError, TaskError, TerminationError, TrustError, StartError, CheckpointError) as error:
         raise ConfigError(str(error)) from None
 
@@ -61,7 +64,7 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
     from moore_engine.terminations import for_task
 
     path = locate(settings.data.path, base)
-    settings = _change(settings, "data", path=path)
+    settings = change(settings, "data", path=path)
     termination = for_task(settings.data.task, settings.data.termination or None, trust)
     env = Env(settings.data.task, 0, trust_code=trust)
     data = load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
@@ -71,13 +74,11 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
     low, high = settings.data.ref_min, settings.data.ref_max
     if low is None or high is None:
         low, high = data.reference or scores.reference(settings.data.task) or (None, None)
-    settings = _change(settings, "data", sha256=data.sha256, ref_min=low, ref_max=high)
-    if settings.run.threads == "auto":
-        settings = _change(settings, "run", threads=len(os.sched_getaffinity(0)))
-    settings = _change(settings, "run", device=device(settings).type)
+    settings = change(settings, "data", sha256=data.sha256, ref_min=low, ref_max=high)
+    settings = change(own_threads(settings), "run", device=device(settings).type)
     warnings = list(data.warnings)
     if settings.run.from_:
-        settings = _change(settings, "run", from_=_branch(settings, base, data.sha256))
+        settings = change(settings, "run", from_=_branch(settings, base, data.sha256))
     return {
         "config": config.dumps(settings),
         "rows": int(data.table.shape[0]),
@@ -87,6 +88,13 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
     }
 
 
+def own_threads(settings: Config) -> Config:
+    """With `run.threads` a number: auto takes the cores that this process may use."""
+    if settings.run.threads != "auto":
+        return settings
+    return change(settings, "run", threads=len(os.sched_getaffinity(0)))
+
+
 def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
     """Most disk the run will hold, MiB: the checkpoints kept, one being written, the switch's, the events."""
     width = 2 * obs_dim + action_dim + 2
@@ -94,16 +102,17 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
     offline = off.retain_epochs * (off.updates_per_epoch // off.rollout_every) * off.rollout_batch * off.rollout_length
     online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
     collected = on.epochs * on.steps_per_epoch
-    ensemble = model.networks * _weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
-    actor = _weights([obs_dim, *sac.hidden, 2 * action_dim])
-    critics = 2 * _weights([obs_dim + action_dim, *sac.hidden, 1])
+    ensemble = model.networks * weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
+    actor = weights([obs_dim, *sac.hidden, 2 * action_dim])
+    critics = 2 * weights([obs_dim + action_dim, *sac.hidden, 1])
     learned = 4 * (4 * ensemble + 3 * actor + 4 * critics)
     whole = learned + 4 * width * (max(offline, online) + collected)
     updates = off.epochs * off.updates_per_epoch + on.epochs * on.steps_per_epoch * on.updates_per_step
     return ((settings.checkpoint.keep + 1) * whole + learned + 2 * updates) / MIB
 
 
-def _weights(sizes: list[int]) -> int:
+def weights(sizes: list[int]) -> int:
+    """Parameters of a network with these widths."""
     return sum((a + 1) * b for a, b in pairwise(sizes))
 
 
@@ -154,7 +163,8 @@ def _parse(text: str) -> Config:
         return config.load(file.name)
 
 
-def _change(settings: Config, section: str, **values: Any) -> Config:
+def change(settings: Config, section: str, **values: Any) -> Config:
+    """`settings` with other values in one section."""
     return msgspec.structs.replace(settings, **{section: msgspec.structs.replace(getattr(settings, section), **values)})
 
 

@@ -7,8 +7,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from moore_tui.headless import options as o
+from moore_tui.headless.collect_command import collect
 
 data_app = typer.Typer(help="Data sets: find, fetch, look at, check, convert, collect.", rich_markup_mode=None)
+data_app.command()(collect)
 
 Reference = Annotated[
     str, typer.Argument(metavar="REF", help="A file, a D4RL name, minari:NAMESPACE/NAME-vN or bundled:NAME.")
