@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Protocol
 
 from moore_engine.rundir import RunDir
+from moore_tui.runs.ancestry import Ancestors
 from moore_tui.runs.logbook import LogBook
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.notes import Note
@@ -71,6 +72,7 @@ class Feed:
         self._retry_at = 0.0
         self._turn = 0
         self._changes = 0
+        self._ancestors = Ancestors()
         self._polling = Lock()
 
     @property
@@ -128,7 +130,7 @@ class Feed:
             return self._no_folder(error)
         runs = {}
         for name in names:
-            run = self._runs.get(name) or _watched(self.runs_dir / name)
+            run = self._runs.get(name) or _watched(self.runs_dir / name, self._ancestors)
             if run is not None:
                 runs[name] = run
         fresh = stat.st_mtime_ns > time.time_ns() - 100_000_000
@@ -187,10 +189,10 @@ class Feed:
         return bool(gone)
 
 
-def _watched(path: Path) -> WatchedRun | None:
+def _watched(path: Path, ancestors: Ancestors) -> WatchedRun | None:
     """The run at a path; None if there is none."""
     try:
-        return WatchedRun(path) if RunDir(path).exists() else None
+        return WatchedRun(path, ancestors) if RunDir(path).exists() else None
     except OSError:
         return None
 

@@ -25,6 +25,8 @@ _ERROR = re.compile(
 _WARN = re.compile(r"\b(warn|warning)\b|\b[A-Z]\w*Warning\b", re.I)
 _KEEPER = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (.*)")
 _ATTEMPT = re.compile(r"attempt (\d+)")
+_AT = re.compile(r" at \{(.*)\}$")
+_PLACE = re.compile(r"'stage': '(\w+)', 'epoch': (\d+), 'update': (\d+)")
 _BAD_END = re.compile(r"exit [1-9]|SIG|signal|given up|cannot")
 
 
@@ -67,6 +69,10 @@ def kept(text: str, attempt: int) -> LogLine:
     """A line of keeper.log; it belongs to the attempt it names, else to `attempt`."""
     found = _KEEPER.fullmatch(text)
     t, said = (_local(found[1]), found[2]) if found else (None, text)
+    if at := _AT.search(said):
+        place = _PLACE.search(at[1])
+        where = f" at {place[1]} epoch {place[2]}, update {_count(int(place[3]))}" if place else ""
+        said = said[: at.start()] + where
     named = _ATTEMPT.search(said)
     level = ERROR if _BAD_END.search(said) else INFO
     return LogLine(said[:LONGEST], level, int(named[1]) if named else attempt, t, "keeper")

@@ -96,16 +96,24 @@ class LogBook:
     def apply(self, batch: Batch) -> None:
         """Take in events that a poll of the run found; those that were there when the book was opened are known."""
         if batch.reset:
-            self._seen = 0
-            self._drop_events(0)
+            self.take_back(0)
         for event in batch.events:
             if event["seq"] <= self._seen:
                 continue
             self._seen = event["seq"]
             if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
-                self._drop_events(event["resumed_seq"])
+                self.take_back(event["resumed_seq"])
+                self._seen = event["seq"]
             if event["k"] in log_lines.KINDS:
                 self._append([log_lines.told(event)])
+
+    def take_back(self, seq: int) -> None:
+        """Forget events past `seq`, as of a dead attempt; what was printed stays."""
+        with self._lock:
+            self._seen = min(self._seen, seq)
+            left = [line for line in self._lines if line.seq <= seq]
+            self.version += len(left) < len(self._lines)
+            self._lines = left
 
     def _open(self) -> None:
         """What is there already, by attempt."""
@@ -150,13 +158,6 @@ class LogBook:
             gone = max(surplus, MOST // 10)
             del self._lines[:gone]
             self.first += gone
-
-    def _drop_events(self, seq: int) -> None:
-        """Take back the events of a dead attempt; what it printed stays."""
-        with self._lock:
-            left = [line for line in self._lines if line.seq <= seq]
-            self.version += len(left) < len(self._lines)
-            self._lines = left
 
     def _all(self) -> tuple[int, list[LogLine]]:
         with self._lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class RunSeries:
     """What the visible events of a run say so far.
 
     `version` rises with every change, `loaded` is the share of the file that was read, `bad` counts skipped lines.
-    A run that is a branch may `inherit` the events of the one it came from: they are rows before its own.
+    A run that is a branch may `inherit` the curves of the one it came from: they are rows before its own.
     """
 
     def __init__(self) -> None:
@@ -48,15 +48,13 @@ class RunSeries:
         self.bad = 0
         self._planned_switch: float | None = None
         self._lock = RLock()
-        self._earlier: dict[str, Table] = {}
-        self._earlier_end: float | None = None
-        self._earlier_switch: SwitchPoint | None = None
+        self._parent: RunSeries | None = None
         self._clear()
 
     @property
     def switch(self) -> SwitchPoint | None:
         """Where online began: of this run, or of the one it inherits from."""
-        return self._switch or self._earlier_switch
+        return self._switch or (self._parent.switch if self._parent else None)
 
     @property
     def events_seen(self) -> int:
@@ -91,6 +89,13 @@ class RunSeries:
         with self._lock:
             return max(self._last.values(), key=lambda event: event["seq"], default=None)
 
+    @property
+    def span(self) -> float:
+        """Seconds from the first event to the last, those of the run it branched off included."""
+        with self._lock:
+            newest = self.newest
+            return number(newest.get("t")) - self._zero() if newest else 0.0
+
     def table(self, kind: str) -> Table:
         """Rows of a kind; an empty table where there are none."""
         with self._lock:
@@ -117,16 +122,12 @@ class RunSeries:
         """Where the switch is planned, for the axis "switch" of a run that has not come there."""
         self._planned_switch = _product(plan.offline_epochs, plan.updates_per_epoch)
 
-    def inherit(self, events: Iterable[Event]) -> None:
-        """Put the visible events of the run this one branched off before its own (lineage.history gives them)."""
+    def inherit(self, parent: RunSeries) -> None:
+        """Put the rows of the run that this one branched off before its own; `parent` must be complete."""
         with self._lock:
-            parent = RunSeries()
-            parent._add(list(events))
-            self._earlier, self._earlier_switch = parent._tables, parent.switch
-            newest = parent.newest
-            self._earlier_end = None if newest is None else number(newest.get("t"))
-            for kind in {*self._tables, *self._earlier}:
-                self.table(kind).follow(self._earlier.get(kind))
+            self._parent = parent
+            for kind in {*self._tables, *parent.kinds}:
+                self.table(kind).follow(parent.table(kind))
             self._x.clear()
             self.version += 1
 
@@ -141,10 +142,9 @@ class RunSeries:
             known, values = self._x.get((kind, axis), (key, array("d")))
             if known != key:
                 values = array("d")
-            fresh = table.column(name, len(values))
-            if axis == "wall" and len(values) < table.inherited:
-                fresh = self._moved(fresh, table.inherited - len(values))
-            values.extend([value - zero for value in fresh])
+            if axis == "wall" and self._parent and not values:
+                values = self._parent.x(kind, axis)
+            values.extend([value - zero for value in table.column(name, len(values))])
             self._x[(kind, axis)] = (key, values)
             return values[:]
 
@@ -152,8 +152,9 @@ class RunSeries:
         """Where a point lies on an axis; of the switch, the boundary mark's place."""
         with self._lock:
             if axis == "wall":
-                moved = self._switch is None and point == self._earlier_switch
-                return point.t + (self._gap() if moved else 0.0) - self._zero()
+                if self._parent and point == self._parent.switch:
+                    return self._parent.x_of(axis, point)
+                return point.t - self._zero()
             return {"step": point.update, "env": point.env_step, "switch": point.update - self._switch_update()}[axis]
 
     def horizon(self, axis: str, plan: Plan) -> float | None:
@@ -197,11 +198,11 @@ class RunSeries:
         self._switch: SwitchPoint | None = None
         self._first_t: float | None = None
         self._x: dict[tuple[str, str], tuple[Any, array[float]]] = {}
-        for kind in self._earlier:
+        for kind in self._parent.kinds if self._parent else ():
             self._new(kind)
 
     def _new(self, kind: str) -> Table:
-        table = self._tables[kind] = Table(kind, self._lock, self._earlier.get(kind))
+        table = self._tables[kind] = Table(kind, self._lock, self._parent.table(kind) if self._parent else None)
         return table
 
     def _add(self, events: Sequence[Event]) -> None:
@@ -252,20 +253,9 @@ class RunSeries:
         return self._switch_or(math.nan if self._planned_switch is None else self._planned_switch)
 
     def _zero(self) -> float:
-        """Zero of the axis "wall": the first event, of the run this one branched off if there is one."""
+        """The time at 0 of the axis "wall": of the first event, earlier if what the run branched off took its time."""
         first = math.nan if self._first_t is None else self._first_t
-        if self._earlier_end is None:
-            return first
-        oldest = min((t for table in self._earlier.values() for t in table.column("t")[:1]), default=math.nan)
-        return (oldest + self._gap()) if self._first_t is not None else oldest
-
-    def _gap(self) -> float:
-        """Seconds by which inherited events are moved, so that they end where the run's own begin."""
-        return 0.0 if self._earlier_end is None or self._first_t is None else self._first_t - self._earlier_end
-
-    def _moved(self, times: array[float], count: int) -> array[float]:
-        gap = self._gap()
-        return array("d", [t + gap for t in times[:count]]) + times[count:]
+        return first - (self._parent.span if self._parent else 0.0)
 
 
 def _product(one: int | None, other: int | None) -> float | None:

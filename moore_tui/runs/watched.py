@@ -10,6 +10,7 @@ from pathlib import Path
 
 from moore_engine.rundir import RunDir
 from moore_tui.runs import notes
+from moore_tui.runs.ancestry import Ancestor, Ancestors
 from moore_tui.runs.logbook import LogBook
 from moore_tui.runs.model import Cached, RunModel, Snapshot
 from moore_tui.runs.plan import Plan
@@ -37,8 +38,9 @@ class WatchedRun:
     Raises FileNotFoundError from `look` when the run is gone, or another has its name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ancestors: Ancestors) -> None:
         self.run = RunDir(path)
+        self._ancestors = ancestors
         self.snapshot: Snapshot | None = None
         self.series: RunSeries | None = None
         self.log: LogBook | None = None
@@ -91,11 +93,13 @@ class WatchedRun:
     def read(self, deadline: float) -> bool:
         """Read on, at least one slice of what is new, until the deadline (time.monotonic)."""
         changed = False
+        if self.log:
+            changed = self.log.poll(deadline, over=not (self.snapshot and self.snapshot.running))
         if self._events and self.series:
             self.series.expect(self.plan)
-            changed = self._events.read(deadline, self.log)
-        if self.log:
-            changed |= self.log.poll(deadline, over=not (self.snapshot and self.snapshot.running))
+            changed |= self._events.read(deadline, self.log)
+            if self.plan.origin and not self._events.more:
+                changed |= self._events.inherit(self._ancestors, self.plan.origin, deadline)
         return changed
 
     def _rests(self, now: float) -> bool:
@@ -125,6 +129,8 @@ class Events:
         self._path = run.events
         self._tail = EventTail(run.events)
         self._stamp: _Stamp | None = None
+        self._ancestor: Ancestor | None = None
+        self._asked = self._joined = False
 
     def read(self, deadline: float, log: LogBook | None) -> bool:
         """Read until the end or the deadline; nothing is opened as long as the file stays as it is."""
@@ -144,6 +150,19 @@ class Events:
             if not self.more or time.monotonic() >= deadline:
                 return self._series.version != version
             time.sleep(0.0005)
+
+    def inherit(self, ancestors: Ancestors, origin: str, deadline: float) -> bool:
+        """Go on reading what the run branched off; whether it has been joined to the series now."""
+        if not self._asked:
+            self._asked, self._ancestor = True, ancestors.of(origin)
+        if self._ancestor is None or self._joined:
+            return False
+        self._ancestor.read(deadline)
+        self._joined = self._ancestor.complete
+        if self._joined:
+            self._series.inherit(self._ancestor.series)
+        self.more |= not self._joined
+        return self._joined
 
     def _stat(self) -> _Stamp | None:
         try:
