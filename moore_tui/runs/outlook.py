@@ -101,20 +101,34 @@ def offers(key: str) -> list[str]:
     return parts if parts == ["true", "false"] else choices(key) if all(part[0] == '"' for part in parts) else []
 
 
-def completions(typed: str, limit: int = 200) -> list[str]:
-    """Data sets that begin with `typed`: bundled ones, HDF5 files, and folders on the way to them."""
+def check_source(typed: str) -> str | None:
+    """What is wrong with a file to take a configuration from."""
+    try:
+        launch.resolve(launch.Wish(typed.strip() or "?"))
+    except configs.ConfigError as error:
+        return str(error)
+    return None
+
+
+def completions(typed: str) -> list[str]:
+    """Data sets that begin with `typed`: bundled ones and HDF5 files."""
     bundled = [f"bundled:{each.stem}" for each in sorted((FOLDER.parent / "data").glob("*.hdf5"))]
+    return [each for each in bundled if each.startswith(typed) and each != typed] + paths(typed, (".hdf5", ".h5"))
+
+
+def paths(typed: str, endings: Sequence[str]) -> list[str]:
+    """Files with one of these endings, and the folders on the way to them, that begin with `typed`."""
     folder, slash, _ = typed.rpartition("/")
     try:
         entries = sorted(Path(folder + slash or ".").expanduser().iterdir())
     except OSError:
-        entries = []
-    files = [
+        return []
+    found = [
         f"{folder}{slash}{each.name}{'/' if each.is_dir() else ''}"
         for each in entries
-        if not each.name.startswith(".") and (each.suffix in (".hdf5", ".h5") or each.is_dir())
+        if not each.name.startswith(".") and (each.suffix in endings or each.is_dir())
     ]
-    return [each for each in [*bundled, *files] if each.startswith(typed) and each != typed][:limit]
+    return [each for each in found if each.startswith(typed) and each != typed]
 
 
 def text(value: Any) -> str:

@@ -27,27 +27,36 @@ SOURCE_FROM = 96
 """Cells from which a setting's line has its source too."""
 
 
-def fields(draft: Draft, outlook: Outlook, trust_wanted: bool) -> list[str]:
+def fields(draft: Draft, outlook: Outlook) -> list[str]:
     """The choices that are shown: a branch's origin and trusted code only where there are such."""
     shown = [drafts.SOURCE, drafts.PROFILE, drafts.DATA, drafts.SEED, drafts.NAME]
     if outlook.values[drafts.FROM] not in ("", '""'):
         shown.append(drafts.FROM)
-    return [*shown, drafts.TRUST] if trust_wanted or draft.trust else shown
+    return [*shown, drafts.TRUST] if draft.trust or drafts.TRUST in outlook.problems else shown
 
 
-def keys(draft: Draft, outlook: Outlook, wanted: str, only_changed: bool) -> list[str]:
+def keys(outlook: Outlook, wanted: str = "", only_changed: bool = False) -> list[str]:
     """The keys that hold every word of `wanted` in their name, value or description."""
     words = wanted.lower().split()
-    shown = []
-    for key, about in describe().items():
-        told = f"{key} {outlook.values[key]} {about.text}".lower()
-        if all(word in told for word in words) and not (only_changed and not is_changed(key, outlook)):
-            shown.append(key)
-    return shown
+    listed = changed(outlook) if only_changed else list(describe())
+    return [key for key in listed if all(word in _told(key, outlook) for word in words)]
 
 
-def is_changed(key: str, outlook: Outlook) -> bool:
-    return outlook.sources[key] == HERE or key in outlook.problems
+def changed(outlook: Outlook) -> list[str]:
+    """The keys that were changed here, and those that are wrong."""
+    return [key for key in describe() if outlook.sources[key] == HERE or key in outlook.problems]
+
+
+def choices_line(draft: Draft, outlook: Outlook) -> Line:
+    """All choices in one line."""
+    values = [field_value(name, draft, outlook) for name in fields(draft, outlook)]
+    return (("1 Run  ", "key"), (" · ".join(each for each in values if each and each != "none"), "dim"))
+
+
+def settings_line(draft: Draft, outlook: Outlook) -> Line:
+    """All settings in one line: those that were changed."""
+    told = ", ".join(f"{key} {outlook.values[key]}" for key in changed(outlook)) or "none is changed"
+    return (("2 Settings  ", "key"), (f"{len(outlook.values)} keys, {told}", "dim"))
 
 
 def field_line(name: str, draft: Draft, outlook: Outlook, told: str, width: int, style: str, ascii: bool) -> Line:
@@ -108,6 +117,10 @@ def mark(wrong: bool, changed: bool, cursor: bool, ascii: bool) -> tuple[str, st
     pointer = (">" if ascii else "▸") if cursor else " "
     what = ("x" if ascii else "✗") if wrong else ("*" if ascii else "•") if changed else " "
     return pointer + what, "bad" if wrong else "key"
+
+
+def _told(key: str, outlook: Outlook) -> str:
+    return f"{key} {outlook.values[key]} {describe()[key].text}".lower()
 
 
 def brief(source: str) -> str:

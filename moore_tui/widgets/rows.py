@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
+from moore_tui.keys import bindings
 from moore_tui.widgets.sheet import Line, Sheet
 
 Make = Callable[[int, int, str], Line]
@@ -22,14 +23,7 @@ class Rows(Sheet, can_focus=True):
     Rows { height: 1fr; }
     Rows.-folded { height: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next row", show=False),
-        Binding("up,k", "move(-1)", "Previous row", show=False),
-        Binding("pagedown", "page(1)", "A page down", show=False),
-        Binding("pageup", "page(-1)", "A page up", show=False),
-        Binding("home,g", "go(0)", "First row", show=False),
-        Binding("end,G", "go(-1)", "Last row", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings("text"))
 
     class Moved(Message):
         """The cursor stands on another row."""
@@ -56,10 +50,9 @@ class Rows(Sheet, can_focus=True):
         self.draw()
 
     def fold(self, line: Line | None) -> None:
-        """Show this line in the rows' place; None shows the rows again."""
+        """Show this line in the rows' place from the next drawing on; None shows the rows again."""
         self.folded = line
         self.set_class(line is not None, "-folded")
-        self.draw()
 
     def draw(self) -> None:
         """Scroll the cursor into view and repaint what changed."""
@@ -80,14 +73,15 @@ class Rows(Sheet, can_focus=True):
             self.draw()
             self.post_message(self.Moved(self))
 
-    def action_move(self, rows: int) -> None:
+    def action_scroll(self, rows: int) -> None:
         self.go(self.cursor + rows)
 
-    def action_page(self, pages: int) -> None:
+    def action_scroll_page(self, pages: int) -> None:
         self.go(self.cursor + pages * max(1, self.size.height - 1))
 
-    def action_go(self, row: int) -> None:
-        self.go(row if row >= 0 else self.count - 1)
+    def action_scroll_end(self, end: int) -> None:  # type: ignore[override]
+        """To the first row (-1) or the last (1)."""
+        self.go(self.cursor + end * self.count)
 
     def open(self) -> None:
         """As if the row under the cursor were chosen."""
