@@ -44,6 +44,10 @@ class Cells:
             x += size
         return x
 
+    def column(self, x: int, begin: int, end: int, character: str, style: int) -> None:
+        """One character in the rows from `begin` to before `end`."""
+        self.codes[begin:end, x], self.styles[begin:end, x] = ord(character), style
+
     def changes(self, before: Cells | None) -> list[Region] | None:
         """Regions that cover each cell that differs, one or a few to a row; None if every cell has to be painted."""
         if before is None or before.codes.shape != self.codes.shape:

@@ -54,11 +54,9 @@ def _curve(series: Series, smoothing: float) -> Curve:
     edges = (series.y, series.low, series.high)
     y, low, high = (None if each is None else _drawable(each) for each in edges)
     assert y is not None
-    kept = np.isfinite(x)
-    order = np.flatnonzero(kept) if not kept.all() else None
-    if np.any(np.diff(x) < 0):
+    if not (x[1:] >= x[:-1]).all() or not np.isfinite(x[-1:]).all():
+        kept = np.isfinite(x)
         order = np.argsort(np.where(kept, x, np.inf), kind="stable")[: int(kept.sum())]
-    if order is not None:
         x, y = x[order], y[order]
         low, high = (None if each is None else each[order] for each in (low, high))
     if smoothing <= 0.0:
@@ -69,4 +67,5 @@ def _curve(series: Series, smoothing: float) -> Curve:
 
 def _drawable(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
-    return np.where(np.abs(values) <= LARGEST, values, np.nan)
+    size = np.abs(values)
+    return values if size.max(initial=0.0) <= LARGEST else np.where(size <= LARGEST, values, np.nan)

@@ -21,6 +21,8 @@ GLYPHS = {"solid": "*", "dashed": "+", "dotted": "o", "dashdot": "x"}
 """ASCII stands for a dash by a character; bands and raw curves are full stops."""
 FILLS = "=:#"
 FAR = 1 << 40
+Part = tuple[slice, np.ndarray]
+"""The points of a curve that the x axis shows, and their columns of dots."""
 
 
 class Field:
@@ -40,7 +42,7 @@ class Field:
         self.number = number
         self.codes = np.full((rows, columns), BLANK, np.uint32)
         self.styles = np.zeros((rows, columns), np.uint8)
-        self._line = np.zeros((rows, columns), bool)
+        self._front = np.zeros((rows, columns), bool)
 
     def column(self, x: float) -> int | None:
         """The column of cells that shows this place of the x axis."""
@@ -59,26 +61,31 @@ class Field:
 
     def draw(self, curves: Sequence[Curve], band: bool) -> None:
         """Every curve with what belongs to it."""
-        for index, curve in reversed(list(enumerate(curves))):
-            if curve.base is not None:
-                self._area(curve, index)
-        for index, curve in reversed(list(enumerate(curves))):
-            if band and curve.low is not None and curve.high is not None:
-                self._band(curve, index)
-        for curve in reversed(curves):
-            if curve.raw is not None:
-                self._lay(self._curve(curve, curve.raw, "faint"), ".", self.number(curve.series.color, dim=True))
+        parts = [self._part(curve) for curve in curves]
         lines = np.zeros(self.codes.shape, np.uint8)
-        filled = [curve for curve in curves if curve.base is not None]
-        for curve in reversed(curves):
-            if filled and curve is filled[-1]:
-                continue
-            cells = self._curve(curve, curve.y, curve.series.dash)
+        for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
+            if curve.base is not None:
+                fill = partial(self.raster.area, density=(1, 0, 2)[index % 3])
+                cells = self._between(part, curve.y, curve.base, fill)
+                self._lay(cells, FILLS[index % 3], self.number(curve.series.color, dim=True))
+        for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
+            if band and curve.low is not None and curve.high is not None:
+                cells = self._between(part, curve.high, curve.low, partial(self.raster.band, phase=index))
+                self._lay(cells, ".", self.number(curve.series.color, dim=True))
+        for curve, part in reversed(list(zip(curves, parts, strict=True))):
+            if curve.raw is not None:
+                cells = self._line(part, curve.raw, "faint")
+                self._lay(cells, ".", self.number(curve.series.color, dim=True))
+        top_area = max((index for index, curve in enumerate(curves) if curve.base is not None), default=None)
+        for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
+            if index == top_area:
+                continue  # its edge is the upper end of the field
+            cells = self._line(part, curve.y, curve.series.dash)
             lines |= cells
             self._lay(cells, GLYPHS[curve.series.dash], self.number(curve.series.color))
-        self._line = lines > 0
+        self._front = lines > 0
         if not self.raster.ascii:
-            self.codes[self._line] = BRAILLE + lines[self._line].astype(np.uint32)
+            self.codes[self._front] = BRAILLE + lines[self._front].astype(np.uint32)
 
     def boundary(self, x: float) -> None:
         """A vertical mark behind the curves."""
@@ -95,11 +102,11 @@ class Field:
             at = slice((columns - len(text)) // 2, (columns - len(text)) // 2 + len(text))
             self.codes[rows // 2, at] = [ord(character) for character in text]
             self.styles[rows // 2, at] = self.number("muted")
-            self._line[rows // 2, at] = True
+            self._front[rows // 2, at] = True
 
     def _vertical(self, column: int | None, glyph: str, style: int) -> None:
         if column is not None:
-            free = ~self._line[:, column]
+            free = ~self._front[:, column]
             self.codes[free, column], self.styles[free, column] = ord(glyph), style
 
     def _lay(self, cells: np.ndarray, glyph: str, style: int) -> None:
@@ -107,33 +114,24 @@ class Field:
         self.codes[on] = ord(glyph) if self.raster.ascii else BRAILLE + cells[on].astype(np.uint32)
         self.styles[on] = style
 
-    def _curve(self, curve: Curve, y: np.ndarray, pattern: str) -> np.ndarray:
-        part = curve.within(self.x_scale.low, self.x_scale.high)
-        return self.raster.curve(thinned(self._dot_columns(curve.x[part]), self._dot_rows(y[part])), pattern)
+    def _part(self, curve: Curve) -> Part:
+        shown = curve.within(self.x_scale.low, self.x_scale.high)
+        return shown, self._dot_columns(curve.x[shown])
 
-    def _band(self, curve: Curve, index: int) -> None:
-        assert curve.low is not None and curve.high is not None
-        part = curve.within(self.x_scale.low, self.x_scale.high)
-        cells = self._between(curve.x[part], curve.high[part], curve.low[part], partial(self.raster.band, phase=index))
-        self._lay(cells, ".", self.number(curve.series.color, dim=True))
+    def _line(self, part: Part, y: np.ndarray, pattern: str) -> np.ndarray:
+        shown, at = part
+        return self.raster.curve(thinned(at, self._dot_rows(y[shown])), pattern)
 
-    def _area(self, curve: Curve, index: int) -> None:
-        assert curve.base is not None
-        part = curve.within(self.x_scale.low, self.x_scale.high)
-        density = (1, 0, 2)[index % 3]
-        cells = self._between(
-            curve.x[part], curve.y[part], curve.base[part], partial(self.raster.area, density=density)
-        )
-        self._lay(cells, FILLS[index % 3], self.number(curve.series.color, dim=True))
-
-    def _between(self, x: np.ndarray, high: np.ndarray, low: np.ndarray, draw: Callable[..., np.ndarray]) -> np.ndarray:
+    def _between(self, part: Part, high: np.ndarray, low: np.ndarray, draw: Callable[..., np.ndarray]) -> np.ndarray:
         """What `draw` makes of the columns and their extreme edges; without both edges there is a gap."""
-        top, bottom = self._dot_rows(high), self._dot_rows(low)
+        shown, at = part
+        low, top, bottom = low[shown], self._dot_rows(high[shown]), self._dot_rows(low[shown])
         if self.y_scale.log:
-            bottom = np.where(np.isfinite(low) & (low <= 0.0), float(self.raster.height), bottom)
-        gap = ~(np.isfinite(top) & np.isfinite(bottom))
-        at = self._dot_columns(x)
-        upper, lower = (thinned(at, np.where(gap, np.nan, edge)) for edge in (top, bottom))
+            bottom[low <= 0.0] = self.raster.height
+        gap = ~np.isfinite(top + bottom)
+        if gap.any():
+            top[gap] = bottom[gap] = np.nan
+        upper, lower = thinned(at, top), thinned(at, bottom)
         return draw(upper, upper.low, lower.high)
 
     def _dot_columns(self, x: np.ndarray) -> np.ndarray:

@@ -41,8 +41,7 @@ class Frame:
         """A line with a tick and a label right before it at each (row, label)."""
         if not self.left:
             return
-        for row in range(self.rows):
-            cells.write(self.left - 1, self.top + row, "|" if self.ascii else "│", axis)
+        cells.column(self.left - 1, self.top, self.top + self.rows, "|" if self.ascii else "│", axis)
         used: set[int] = set()
         for at, text in ticks:
             if at is None or at in used or len(text) > self.left - 1:

@@ -5,6 +5,8 @@ Rows count from the top. A curve is one vertical run of dots in each column of d
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from moore_tui.widgets.thinning import Columns, borders
@@ -17,6 +19,9 @@ PATTERNS = {
     "faint": [True] + [False] * 3,
 }
 """Dots on and off along a curve."""
+
+Dots = np.ndarray
+"""(height, width) bool."""
 
 _ROW_MAJOR = (0, 3, 1, 4, 2, 5, 6, 7)
 """Bit in a braille character (from U+2800) of the dots of a cell taken row by row."""
@@ -54,23 +59,19 @@ class Raster:
         begin, end = self._clipped(first, last)
         dots = (self._row >= begin) & (self._row <= end)
         if pattern != "solid" and not self.ascii:
-            dots &= self._along(PATTERNS[pattern], enter, leave, begin, end)
+            dots &= self._along(pattern, enter, leave, begin, end)
         self._enlarge_lone_points(columns, dots)
         return self._packed(dots)
 
-    def _along(
-        self, on: list[bool], enter: np.ndarray, leave: np.ndarray, begin: np.ndarray, end: np.ndarray
-    ) -> np.ndarray:
+    def _along(self, pattern: str, enter: np.ndarray, leave: np.ndarray, begin: np.ndarray, end: np.ndarray) -> Dots:
         """Which dots of a curve are on: its runs follow each other, each from where the curve enters the column."""
-        period = len(on)
+        falls, rises = _turned(pattern, self.height)
+        period = len(falls)
         count = np.maximum(end - begin + 1, 0)
         arc = np.cumsum(count) - count
-        falls = ~(leave < enter)
-        start = np.where(falls, arc - begin, arc + end) % period
-        way = np.where(falls, 1, -1).astype(np.int16) * self._row
-        way += start.astype(np.int16)
-        turns = -(-self.height // period)
-        return np.resize(on, (2 * turns + 1) * period)[way + np.int16(turns * period)]
+        falling = ~(leave < enter)
+        turn = np.where(falling, arc - begin, arc + end) % period
+        return np.concatenate((falls, rises))[turn + np.where(falling, 0, period)].T
 
     def band(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, phase: int = 0) -> np.ndarray:
         """A sparse dither between the edges `top` and `bottom` (m,), heights at each column."""
@@ -95,7 +96,7 @@ class Raster:
         begin = np.where(seen, np.clip(first, 0, self.height - 1), 1).astype(np.int16)
         return begin, np.where(seen, np.clip(last, 0, self.height - 1), 0).astype(np.int16)
 
-    def _between(self, columns: Columns, top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    def _between(self, columns: Columns, top: np.ndarray, bottom: np.ndarray) -> Dots:
         begin, end = self._clipped(np.ceil(self._edge(columns, top) - 0.5), np.floor(self._edge(columns, bottom) + 0.5))
         return (self._row >= begin) & (self._row <= end)
 
@@ -107,16 +108,16 @@ class Raster:
         heights[at] = edge[inside]
         return heights
 
-    def _sparse(self, phase: int) -> np.ndarray:
+    def _sparse(self, phase: int) -> Dots:
         """One dot a cell, on a diagonal."""
         if self.ascii:
             return (self._row + self._column + phase) % 2 == 0
         row, column = self._row + phase, self._column + phase // 2
         return (row % 2 == 0) & (column % 2 == 0) & ((row + column) % 4 == 0)
 
-    def _enlarge_lone_points(self, columns: Columns, dots: np.ndarray) -> None:
+    def _enlarge_lone_points(self, columns: Columns, dots: Dots) -> None:
         """A point without neighbours becomes a block of four dots: one alone would be overlooked."""
-        if self.ascii or columns.joined.all():
+        if self.ascii or (len(columns) > 1 and columns.joined[:-1].all()):
             return
         before = np.concatenate(([False], columns.joined[:-1]))
         lone = ~columns.joined & ~before & (columns.low == columns.high)
@@ -127,9 +128,17 @@ class Raster:
             for down in (row, row ^ 1):
                 dots[down, across] = True
 
-    def _packed(self, dots: np.ndarray) -> np.ndarray:
+    def _packed(self, dots: Dots) -> np.ndarray:
         if self.ascii:
             return dots.astype(np.uint8)
         pairs = dots.view(np.uint16)
         cells = ((pairs | pairs >> 7) & 3).astype(np.uint8).reshape(self.rows, 4, self.columns)
         return _BRAILLE[cells[:, 0] | cells[:, 1] << 2 | cells[:, 2] << 4 | cells[:, 3] << 6]
+
+
+@lru_cache(16)
+def _turned(pattern: str, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """A pattern's dots down a column, (period, height) bool each: row n begins at its n-th dot; down, and up."""
+    on = np.array(PATTERNS[pattern])
+    turn, row = np.arange(on.size)[:, None], np.arange(height)[None, :]
+    return on[(turn + row) % on.size], on[(turn - row) % on.size]

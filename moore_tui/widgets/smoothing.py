@@ -5,6 +5,7 @@ Only the past counts, so a new point never moves a drawn one.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -13,29 +14,31 @@ BLOCK = 64
 
 
 def smooth(y: np.ndarray, weight: float) -> np.ndarray:
-    """`y` (n,) with each value replaced by the mean of the past, weighted by `weight` ** age; 0 leaves it as it is.
+    """`y` (n,) with each value replaced by the mean of its past, weighted by `weight` ** age; 0 leaves it as it is.
 
     What is not finite stays where it is and counts for nothing.
     """
-    if weight <= 0.0 or not y.size:
-        return y
     finite = np.isfinite(y)
     values = y[finite]
-    count = values.size
-    if not count:
+    if weight <= 0.0 or not values.size:
         return y
-    blocks = -(-count // BLOCK)
+    blocks = -(-values.size // BLOCK)
     padded = np.zeros((blocks, BLOCK))
-    padded.flat[:count] = values
+    padded.ravel()[: values.size] = values
     kernel, decay = _kernel(weight)
     sums = padded @ kernel
-    carry = 0.0
-    for block in range(blocks):
-        sums[block] += carry * decay
-        carry = sums[block, -1]
-    result = np.full(y.shape, np.nan)
-    result[finite] = sums.ravel()[:count] / -np.expm1(np.arange(1, count + 1) * np.log(weight))
-    result[~finite] = y[~finite]
+    carry, carries = 0.0, []
+    for last in sums[:, -1].tolist():
+        carries.append(carry)
+        carry = carry * decay[-1] + last
+    sums += np.array(carries)[:, None] * decay
+    smoothed = sums.ravel()[: values.size]
+    biased = min(values.size, math.ceil(math.log(1e-17) / math.log(weight)))
+    smoothed[:biased] /= -np.expm1(np.arange(1, biased + 1) * math.log(weight))
+    if smoothed.size == y.size:
+        return smoothed
+    result = y.copy()
+    result[finite] = smoothed
     return result
 
 

@@ -30,21 +30,21 @@ class Columns:
 
 def thinned(at: np.ndarray, y: np.ndarray) -> Columns:
     """Points in columns `at` (n,) not falling, at heights `y` (n,); one that is not finite is a gap."""
-    (kept,) = np.nonzero(np.isfinite(y))
-    at, y = at[kept], y[kept]
+    finite = np.isfinite(y)
+    kept = None if finite.all() else np.flatnonzero(finite)
+    if kept is not None:
+        at, y = at[kept], y[kept]
     if not at.size:
         nothing = np.empty(0)
         return Columns(np.empty(0, np.int64), nothing, nothing, nothing, nothing, np.empty(0, bool))
     starts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))
-    ends = np.concatenate((starts[1:] - 1, [at.size - 1]))
-    return Columns(
-        at[starts],
-        np.minimum.reduceat(y, starts),
-        np.maximum.reduceat(y, starts),
-        y[starts],
-        y[ends],
-        np.append(kept[starts[1:]] - kept[ends[:-1]] == 1, False),
-    )
+    ends = np.append(starts[1:] - 1, at.size - 1)
+    joined = np.ones(starts.size, bool)
+    if kept is not None:
+        joined[:-1] = kept[starts[1:]] - kept[ends[:-1]] == 1
+    joined[-1] = False
+    low, high = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts)
+    return Columns(at[starts], low, high, y[starts], y[ends], joined)
 
 
 def borders(columns: Columns, left: np.ndarray, right: np.ndarray, width: int) -> np.ndarray:
