@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widget import Widget
 
 from moore_tui import colours
 from moore_tui.actions import Actions
@@ -250,15 +249,8 @@ class MooreConsole(App[int]):
         self.ask(self.steering.note())
 
     def action_pane(self, number: int) -> None:
-        if pane := self._pane(number):
-            target = pane if pane.can_focus else next((each for each in pane.query("*") if each.focusable), None)
-            if target is not None:
-                self.screen.set_focus(target)
-
-    def _pane(self, number: int) -> Widget | None:
-        from moore_tui.widgets.pane import Pane
-
-        return next((pane for pane in self.screen.query(Pane) if pane.number == number), None)
+        if screen := self.framed:
+            screen.go_to(number)
 
     def action_maximise(self) -> None:
         if screen := self.framed:

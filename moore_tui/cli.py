@@ -1,6 +1,7 @@
 """`moore-console`: reads the command line, runs one command, and turns errors into one sentence and an exit code.
 
-Nothing heavy is imported here: looking and steering answer without torch, numpy, textual, rich or typer.
+Nothing heavy is imported here: looking and steering answer without torch, numpy, textual, rich or typer, and the
+console opens without typer.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ def call(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        if list(arguments) in ([], ["--debug"]):
-            os.environ.update({"MOORE_DEBUG": "1"} if arguments else {})
-            return console()
         found = quick.read(arguments)
         if found is not None:
             command, values = found
@@ -42,23 +40,6 @@ def call(arguments: Sequence[str]) -> int:
         if diagnostics.debugging():
             raise
         return diagnostics.complain(error)
-
-
-def console() -> int:
-    """Open the console on a terminal that can draw it; anywhere else print the table of runs and a hint."""
-    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and _has_app():
-        from moore_tui.app import open_console  # type: ignore[import-not-found, unused-ignore]
-
-        return int(open_console() or EXIT_DONE)
-    from moore_tui.headless import show
-
-    return show.console()
-
-
-def _has_app() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("moore_tui.app") is not None
 
 
 def full(arguments: Sequence[str]) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
-from moore_tui.keys import KEYS
 from moore_tui.steering import split
 
 if TYPE_CHECKING:
@@ -190,9 +189,9 @@ def complete(console: MooreConsole, line: str) -> str | None:
     return None if word is None else f"{name} {word}"
 
 
-def key_of(command: Command) -> str:
-    """The keys of a command as the table has them."""
-    return next((key.keys for key in KEYS if key.id == command.key), "")
+def shown(command: Command) -> str:
+    """The command as it is typed."""
+    return f":{command.name} {command.takes}".rstrip()
 
 
 def _some(ids: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "numpy", "textual", "gymnasium", "mujoco", "h5py", "matplotlib")
 LIGHT_ENGINE = ("config", "control", "events", "presets", "rundir", "schema")
-LIGHT_CONSOLE = ("cli", "keeper", "runs", "launchers", "headless")
+LIGHT_CONSOLE = ("cli", "keeper", "runs", "launchers", "headless", "opening", "options", "terminal")
 NUMERIC = ("buffers", "dynamics", "fit", "nn", "rollout", "row_sampler", "sac", "samplers", "streams", "sumtree")
 
 
@@ -92,6 +92,43 @@ def test_numeric_code_neither_prints_nor_opens_files(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     ]
     assert not {"print", "open", "input"} & set(calls)
+
+
+FILE_CALLS = {
+    "exists", "glob", "is_dir", "is_file", "iterdir", "mkdir", "open", "read_bytes", "read_text", "rename", "rglob",
+    "rmdir", "stat", "touch", "unlink", "write_bytes", "write_text",
+}  # fmt: skip
+
+
+def file_calls(source: str) -> list[str]:
+    """Calls that touch a file, by their names."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Name(id="open" | "print" | "input" as name)):
+                found.append(name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="self" | "webbrowser"))):
+                pass
+            case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in FILE_CALLS:
+                if not ast.unparse(value).endswith("feed"):  # feed.open chooses which runs are read
+                    found.append(name)
+    return found
+
+
+def test_screens_and_widgets_touch_no_file() -> None:
+    files = [path for room in ("screens", "widgets") for path in (ROOT / "moore_tui" / room).rglob("*.py")]
+    assert len(files) > 10
+    assert {path.name: found for path in files if (found := file_calls(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize("source", ["open(path)", "path.read_text()", "run.config.write_text('')", "print(1)"])
+def test_the_file_check_sees(source: str) -> None:
+    assert file_calls(source)
+
+
+def test_screens_and_widgets_load_no_torch_and_their_core_no_numpy() -> None:
+    assert heavy_imports(modules("moore_tui", ("runs",)), ("numpy", "rich", "textual", "torch", "typer")) == {}
+    assert heavy_imports(["moore_tui.app", *modules("moore_tui", ("screens", "widgets"))], ("torch", "typer")) == {}
 
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "shelve"}

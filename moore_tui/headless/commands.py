@@ -39,18 +39,20 @@ def run(
     from_: o.From = None,
     trust_code: o.Trust = None,
     detach: o.Detach = False,
+    watch: o.Watch = False,
     as_json: o.Json = False,
 ) -> int:
     """Start a run and follow it to its end.
 
-    Ctrl-C stops it with a checkpoint (again within 5 s kills it); closing the terminal leaves it running.
+    Ctrl-C stops it with a checkpoint (again within 5 s kills it); closing the terminal leaves it running. With --watch
+    the console shows it, and leaving the console leaves it running.
     """
     from moore_tui.headless import start
     from moore_tui.runs.launch import Wish
 
     flags = {"data": data, "name": name, "seed": seed, "from": from_}
     wish = Wish(source, sets or (), flags, profile, trust_code or ())
-    return start.run(wish, runs_dir, detach=detach, as_json=as_json)
+    return start.run(wish, runs_dir, detach=detach, watch=watch, as_json=as_json)
 
 
 @app.command()
@@ -61,6 +63,7 @@ def resume(
     runs_dir: o.RunsDir = None,
     trust_code: o.Trust = None,
     detach: o.Detach = False,
+    watch: o.Watch = False,
     wait: o.Wait = False,
     timeout: o.Timeout = None,
     as_json: o.Json = False,
@@ -73,7 +76,7 @@ def resume(
     from moore_tui.headless import start
 
     changes = start.Changes(sets or (), data, trust_code or ())
-    return start.resume(run, runs_dir, changes, detach=detach, wait=wait, timeout=timeout, as_json=as_json)
+    return start.resume(run, runs_dir, changes, detach=detach, watch=watch, wait=wait, timeout=timeout, as_json=as_json)
 
 
 @app.command()
@@ -250,18 +253,70 @@ def bench(quick: o.Quick = False, as_json: o.Json = False) -> NoReturn:
     tools.become("bench", quick=quick, json=as_json)
 
 
+@app.command()
+def attach(
+    run: o.RunName,
+    runs_dir: o.RunsDir = None,
+    hz: o.Hz = 4.0,
+    slow_link: o.SlowLink = False,
+    no_mouse: o.NoMouse = False,
+    ascii: o.Ascii = False,
+    readonly: o.Readonly = False,
+) -> int:
+    """Open the console on one run; leaving it ends nothing."""
+    return quick.attach(
+        run=run, runs_dir=runs_dir, hz=hz, slow_link=slow_link, no_mouse=no_mouse, ascii=ascii, readonly=readonly
+    )
+
+
+@app.command()
+def replay(
+    run: o.RunName,
+    speed: o.Speed = 60.0,
+    runs_dir: o.RunsDir = None,
+    hz: o.Hz = 4.0,
+    slow_link: o.SlowLink = False,
+    no_mouse: o.NoMouse = False,
+    ascii: o.Ascii = False,
+    readonly: o.Readonly = False,
+) -> int:
+    """Play a run's events again in the console.
+
+    `replay example` plays one that comes with the console.
+    """
+    return quick.replay(
+        run=run,
+        speed=speed,
+        runs_dir=runs_dir,
+        hz=hz,
+        slow_link=slow_link,
+        no_mouse=no_mouse,
+        ascii=ascii,
+        readonly=readonly,
+    )
+
+
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also MOORE_DEBUG=1).")] = False,
+    runs_dir: o.RunsDir = None,
+    hz: o.Hz = 4.0,
+    slow_link: o.SlowLink = False,
+    no_mouse: o.NoMouse = False,
+    ascii: o.Ascii = False,
+    readonly: o.Readonly = False,
 ) -> int:
     if debug:
         os.environ["MOORE_DEBUG"] = "1"
     if version:
         raise typer.Exit(quick.version())
+    view = {"hz": hz, "slow_link": slow_link, "no_mouse": no_mouse, "ascii": ascii, "readonly": readonly}
     if context.invoked_subcommand is None:
-        from moore_tui.headless import show
-
-        raise typer.Exit(show.console())
+        raise typer.Exit(quick.console(runs_dir=runs_dir, **view))
+    if runs_dir is not None:
+        os.environ["MOORE_RUNS_DIR"] = runs_dir
+    if any(value != quick.VIEW[name] for name, value in view.items()):
+        raise typer.BadParameter("how the console looks is said without a command, or after attach or replay", context)
     return EXIT_DONE

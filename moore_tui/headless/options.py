@@ -57,3 +57,12 @@ EpisodeSeed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, h
 Video = Annotated[str | None, typer.Option(metavar="FILE", help="Record the first episode here.")]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write it.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A few seconds instead of a minute.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Open the console on it; leaving that ends nothing.")]
+Hz = Annotated[
+    float, typer.Option("--hz", metavar="N", min=0.1, max=30.0, help="Looks a second while it has the focus.")
+]
+SlowLink = Annotated[bool, typer.Option("--slow-link", help="Send little: one look a second.")]
+NoMouse = Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")]
+Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII; chosen by itself where the locale is no UTF-8.")]
+Readonly = Annotated[bool, typer.Option("--readonly", help="Only look: nothing is asked of a run, none is started.")]
+Speed = Annotated[float, typer.Option(metavar="N", min=0.01, max=1e5, help="Times faster than it happened.")]

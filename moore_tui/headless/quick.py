@@ -1,4 +1,4 @@
-"""The looking and steering commands without the command line library, whose import alone would cost 200 ms.
+"""The console, the looking and the steering commands without the command line library, whose import costs 200 ms.
 
 Only plain, complete lines are understood; anything else (help, an unknown option, a missing word) is left to
 moore_tui.headless.commands, which says what is wrong. A test holds that both read a line alike.
@@ -18,6 +18,18 @@ class Line(NamedTuple):
     call: Callable[..., int]
 
 
+HZ, SPEED = (0.1, 30.0), (0.01, 100_000.0)
+"""Least and most of a console's looks a second, and of a replay's speed."""
+
+
+def within(text: str, limits: tuple[float, float]) -> float:
+    """A number within limits; ValueError for anything else."""
+    value = float(text)
+    if not limits[0] <= value <= limits[1]:
+        raise ValueError(text)
+    return value
+
+
 SPELLING: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "--json": ("as_json", None),
     "--wait": ("wait", None),
@@ -29,16 +41,27 @@ SPELLING: dict[str, tuple[str, Callable[[str], Any] | None]] = {
     "--lines": ("lines", int),
     "-n": ("lines", int),
     "--attempt": ("attempt", int),
+    "--hz": ("hz", lambda text: within(text, HZ)),
+    "--speed": ("speed", lambda text: within(text, SPEED)),
+    "--slow-link": ("slow_link", None),
+    "--no-mouse": ("no_mouse", None),
+    "--ascii": ("ascii", None),
+    "--readonly": ("readonly", None),
 }
 """Each option's name in the call, and how its value is read; None for a flag."""
 
 
 def read(arguments: Sequence[str]) -> tuple[Callable[..., int], dict[str, Any]] | None:
     """The call that a command line means and its values, or None if it is not one of the simple ones."""
-    line = TABLE.get(arguments[0]) if arguments else None
+    rest = list(arguments)
+    line = TABLE.get(rest[0]) if rest else CONSOLE
+    if line is None:
+        line = CONSOLE if rest[0].startswith("--") else None
+    elif rest:
+        del rest[0]
     if line is None:
         return None
-    words, values, rest = [], dict(line.options), list(arguments[1:])
+    words, values = [], dict(line.options)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-"):
@@ -72,6 +95,24 @@ def version() -> int:
     from moore_tui.headless import show
 
     return show.version()
+
+
+def console(**values: Any) -> int:
+    from moore_tui import opening
+
+    return opening.console(**values)
+
+
+def attach(**values: Any) -> int:
+    from moore_tui import opening
+
+    return opening.attach(**values)
+
+
+def replay(**values: Any) -> int:
+    from moore_tui import opening
+
+    return opening.replay(**values)
 
 
 def listing(runs_dir: str | None, as_json: bool, states: Sequence[str] = ()) -> int:
@@ -124,7 +165,17 @@ def ask(verb: str) -> Callable[..., int]:
 WHERE = {"runs_dir": None, "as_json": False}
 ASKING = {**WHERE, "wait": False, "timeout": None}
 
+VIEW = {
+    "runs_dir": None, "hz": 4.0, "slow_link": False, "no_mouse": False, "ascii": False, "readonly": False,
+}  # fmt: skip
+"""How the console looks and what it may do, unless told."""
+
+CONSOLE = Line((), VIEW, console)
+"""What a line without a command means."""
+
 TABLE = {
+    "attach": Line(("run",), VIEW, attach),
+    "replay": Line(("run",), {**VIEW, "speed": 60.0}, replay),
     "--version": Line((), {}, version),
     "list": Line((), WHERE, listing),
     "status": Line(("run",), WHERE, status),

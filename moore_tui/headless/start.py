@@ -8,6 +8,7 @@ from pathlib import Path
 
 from moore_engine import config as configs
 from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, write_atomic
+from moore_tui import opening
 from moore_tui.headless import find, verbs
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
 from moore_tui.headless.follow import Signals, Terminated, follow
@@ -18,9 +19,11 @@ from moore_tui.runs.launch import Wish
 from moore_tui.runs.model import snapshot
 
 
-def run(wish: Wish, runs_dir: str | None, *, detach: bool, as_json: bool) -> int:
-    """Resolve, check, create, launch and, unless `detach`, follow to the end."""
+def run(wish: Wish, runs_dir: str | None, *, detach: bool, watch: bool, as_json: bool) -> int:
+    """Resolve, check, create, launch and, unless `detach`, follow to the end; with `watch` in the console."""
     runs = find.runs_dir(runs_dir)
+    if watch:
+        _check_watch(detach or as_json)
     with Signals() as signals:
         try:
             made = _make(wish, runs, signals)
@@ -31,8 +34,11 @@ def run(wish: Wish, runs_dir: str | None, *, detach: bool, as_json: bool) -> int
             raise Failure("terminated before the run began; nothing is left of it", EXIT_STOPPED) from None
         if detach:
             return _detached(made, as_json)
-        say(f"run {made.id} in {made.path}; Ctrl-C stops it with a checkpoint, closing the terminal does not")
-        return follow(made, signals, as_json=as_json)
+        if not watch:
+            say(f"run {made.id} in {made.path}; Ctrl-C stops it with a checkpoint, closing the terminal does not")
+            say(f"{PROGRAM} attach {made.id} shows it in the console")
+            return follow(made, signals, as_json=as_json)
+    return _watched(made)
 
 
 def _make(wish: Wish, runs: Path, signals: Signals) -> RunDir:
@@ -56,11 +62,14 @@ def resume(
     changes: Changes,
     *,
     detach: bool,
+    watch: bool,
     wait: bool,
     timeout: float | None,
     as_json: bool,
 ) -> int:
     """Let a paused run go on, or launch one that has ended; one that is done needs more online.epochs."""
+    if watch:
+        _check_watch(detach or as_json)
     found = find.run(name, runs_dir)
     shot = snapshot(found)
     settings = dict(verbs.split(each) for each in changes.sets)
@@ -69,7 +78,8 @@ def resume(
             f"run {found.id} is {shot.state}; change it with {PROGRAM} set {found.id} KEY=VALUE, or stop it first"
         )
     if shot.kept and (shot.state == "paused" or "pause" in shot.pending):
-        return verbs.ask(found, "resume", wait=wait, timeout=timeout, as_json=as_json)
+        code = verbs.ask(found, "resume", wait=wait, timeout=timeout, as_json=as_json)
+        return _watched(found) if watch else code
     _check_settings(found, settings, done=shot.state == "done", epochs=shot.epochs)
     if changes.data:
         _move_data(found, changes.data, changes.trust)
@@ -86,10 +96,29 @@ def resume(
             raise RunIsLive(f"run {found.id} is running already; {PROGRAM} wait {found.id} waits for its end") from None
         if what == "adopted":
             say(f"run {found.id} was running without a keeper; it has one again")
-        if detach or what == "resumed":
-            return _detached(found, as_json)
-        say(f"run {found.id} goes on; Ctrl-C stops it with a checkpoint, closing the terminal does not")
-        return follow(found, signals, as_json=as_json)
+        if not watch:
+            if detach or what == "resumed":
+                return _detached(found, as_json)
+            say(f"run {found.id} goes on; Ctrl-C stops it with a checkpoint, closing the terminal does not")
+            return follow(found, signals, as_json=as_json)
+    return _watched(found)
+
+
+def _check_watch(otherwise: bool) -> None:
+    """Refuse --watch before anything is started if there is nothing to draw on, or another output was asked for."""
+    if otherwise:
+        raise Failure("--watch opens the console, so it goes with neither --detach nor --json; leave one of them out")
+    if not opening.drawable():
+        raise Failure("--watch needs a terminal to draw on; leave it out, or use --detach")
+
+
+def _watched(run: RunDir) -> int:
+    """The console on the run; leaving it ends nothing."""
+    code = opening.attach(str(run.path), None)
+    shot = snapshot(run)
+    how = f"goes on; {PROGRAM} attach {run.id} shows it again" if shot.running else f"is {shot.state}"
+    say(f"run {run.id} {how}")
+    return code
 
 
 def _detached(made: RunDir, as_json: bool) -> int:

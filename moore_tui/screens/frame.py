@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 
 from moore_tui.messages import Action, Machine
 from moore_tui.runs.model import Snapshot
+from moore_tui.screens.exact import ExactScreen
 from moore_tui.widgets.answer_line import AnswerLine
 from moore_tui.widgets.key_line import KeyLine
 from moore_tui.widgets.pane import Pane
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from moore_tui.app import MooreConsole
 
 
-class Framed(Screen[None]):
+class Framed(ExactScreen[None]):
     """A subclass fills in `body`; the console calls `facts_changed` when there are newer facts and it is in front."""
 
     DEFAULT_CSS = """
@@ -76,6 +76,13 @@ class Framed(Screen[None]):
     def answer_to(self, action: Action) -> None:
         """What becomes of an action, above the keys."""
         self.query_one(AnswerLine).tell(action)
+
+    def go_to(self, number: int) -> None:
+        """Give a pane the focus."""
+        pane = next((pane for pane in self.query(Pane) if pane.number == number), None)
+        target = next((each for each in pane.query("*") if each.focusable), None) if pane is not None else None
+        if target is not None:
+            self.set_focus(target)
 
     def maximise(self) -> None:
         """The pane with the focus on the whole screen, or back in its place."""

@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from moore_engine import rundir
+from moore_tui import opening
 from moore_tui.cli import call, full, main
 from moore_tui.headless import quick, records, show, verbs
 from moore_tui.headless.commands import app
@@ -77,6 +78,12 @@ def test_the_exit_codes_are_frozen() -> None:
         ("pause", 2, "missing argument 'RUN'"),
         ("pause a b", 2, "unexpected extra argument"),
         ("wait x --timeout soon", 2, "--timeout"),
+        ("--hz 0", 2, "--hz"),
+        ("--ascii list", 2, "how the console looks is said without a command"),
+        ("attach nowhere", 3, "there is no run 'nowhere'"),
+        ("replay nowhere", 3, "there is no run 'nowhere'"),
+        ("run quickstart --watch", 2, "--watch needs a terminal"),
+        ("run quickstart --watch --json", 2, "neither --detach nor --json"),
         ("logs x --lines -3", 2, "--lines"),
         ("run quickstrat", 2, "did you mean quickstart?"),
         ("run quickstart --set model.batc=3", 2, "did you mean model.batch?"),
@@ -166,13 +173,25 @@ LINES = [
     "set a online.alpha=3 --wait --timeout=0",
     "kill a --json",
     "wait a --timeout 1e3",
+    "",
+    "--readonly --runs-dir x --hz 2",
+    "--slow-link --no-mouse --ascii",
+    "attach a --runs-dir=x --hz=0.5",
+    "attach --readonly a --ascii",
+    "replay a --speed 300 --slow-link",
+    "replay --no-mouse a",
 ]
 
 
 def calls(read: Any, line: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What a way of reading the line would have done."""
     made: list[Any] = []
-    places = {show: ("listing", "status", "version"), records: ("logs",), verbs: ("request", "change", "kill", "wait")}
+    places = {
+        show: ("listing", "status", "version"),
+        records: ("logs",),
+        verbs: ("request", "change", "kill", "wait"),
+        opening: ("console", "attach", "replay"),
+    }
     for module, names in places.items():
         for name in names:
             monkeypatch.setattr(module, name, lambda *a, _name=name, **k: made.append((_name, a, k)) or 0)
@@ -192,9 +211,11 @@ def test_the_quick_way_and_the_full_way_read_a_line_alike(line: str, monkeypatch
 
 @pytest.mark.parametrize(
     "line",
-    ["", "status", "status -h", "status a b", "status a --wait", "status a --json=1", "logs a -n", "logs a -n x",
+    ["status", "status -h", "status a b", "status a --wait", "status a --json=1", "logs a -n", "logs a -n x",
      "logs a -n -1", "logs a --attempt 0", "wait a --timeout -1", "wait a --timeout nan", "pause --help", "run a",
-     "list --state done", "--debug list", "pause a --runs-dir --json"],
+     "list --state done", "--debug list", "pause a --runs-dir --json",
+     "--debug", "--help", "--hz", "--hz 0", "--hz nan", "--hz 100", "--readonly list", "--readonly=1", "attach",
+     "attach a b", "replay a --speed -1", "replay a --speed 0", "attach a --speed 3", "x"],
 )  # fmt: skip
 def test_lines_that_are_not_plain_are_left_to_the_full_way(line: str) -> None:
     assert quick.read(line.split()) is None
