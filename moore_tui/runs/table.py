@@ -140,9 +140,9 @@ class Table:
         """A field of some events: a number each, or something that numbers are made of, or nothing of use."""
         if name not in self._columns and len(self._columns) >= WIDEST:
             return
-        if name in self._columns or _is_number(sample := next((each for each in values if each is not None), None)):
+        if name in self._columns or any(map(_is_number, values)):
             self._append(name, values, before)
-        elif name == "phases" and isinstance(sample, dict):
+        elif name == "phases":
             phases = [each if isinstance(each, dict) else {} for each in values]
             for phase in dict.fromkeys(key for each in phases for key in each):
                 self._append(f"phase_{phase}", [each.get(phase) for each in phases], before)
