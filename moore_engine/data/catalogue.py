@@ -148,11 +148,38 @@ def task_of(reference: str) -> str | None:
     return d4rl()[found[0]].task if found else None
 
 
-def minari_sets(root: Path | None = None) -> Iterator[tuple[str, Path, dict[str, Any]]]:
-    """(id, folder, metadata) of each Minari set below `root`; metadata that cannot be read is an empty dictionary."""
-    root = root or minari_dir()
+@dataclass(frozen=True)
+class MinariSet:
+    """A Minari set on this machine; `rows` and `task` are what its metadata say, None where they cannot be read."""
+
+    name: str
+    path: Path
+    task: str | None
+    rows: int | None
+
+
+def minari_sets() -> Iterator[MinariSet]:
+    """Every Minari set there is, by name."""
+    root = minari_dir()
     for path in _below(root, MINARI_DEPTH):
-        yield path.relative_to(root).as_posix(), path, _metadata(path / "data" / "metadata.json")
+        metadata = _metadata(path / "data" / "metadata.json")
+        rows = metadata.get("total_steps")
+        yield MinariSet(
+            path.relative_to(root).as_posix(), path, _task_of(metadata), int(rows) if isinstance(rows, int) else None
+        )
+
+
+def minari_task(name: str) -> str | None:
+    """The task of the environment that a Minari set says it was made in."""
+    return _task_of(_metadata(minari_dir() / name.removeprefix(MINARI) / "data" / "metadata.json"))
+
+
+def _task_of(metadata: dict[str, Any]) -> str | None:
+    try:
+        found = json.loads(metadata["env_spec"])["id"]
+    except (KeyError, ValueError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:

@@ -26,31 +26,35 @@ TERMINATION_WARN_SHARE = 0.001
 TERMINATION_ERROR_SHARE = 0.05
 BLOCK = 65_536
 
-# Observation and action dimensions of Gymnasium's tasks, for the guess in an error message.
+# Observation and action dimensions of Gymnasium's tasks; D4RL's scores are those of v4.
 _TASKS_BY_DIMS = {
-    (11, 3): "Hopper",
-    (17, 6): "Walker2d or HalfCheetah",
-    (4, 1): "InvertedPendulum",
-    (9, 1): "InvertedDoublePendulum-v5",
-    (11, 1): "InvertedDoublePendulum-v4",
-    (3, 1): "Pendulum",
-    (8, 2): "Swimmer",
-    (10, 2): "Reacher-v5",
-    (11, 2): "Reacher-v4",
-    (23, 7): "Pusher",
-    (27, 8): "Ant-v4",
-    (105, 8): "Ant-v5",
-    (111, 8): "Ant-v2",
-    (348, 17): "Humanoid-v5",
-    (376, 17): "Humanoid-v4",
+    (11, 3): ("Hopper-v4",),
+    (17, 6): ("Walker2d-v4", "HalfCheetah-v4"),
+    (4, 1): ("InvertedPendulum-v4",),
+    (9, 1): ("InvertedDoublePendulum-v5",),
+    (11, 1): ("InvertedDoublePendulum-v4",),
+    (3, 1): ("Pendulum-v1",),
+    (8, 2): ("Swimmer-v4",),
+    (10, 2): ("Reacher-v5",),
+    (11, 2): ("Reacher-v4",),
+    (23, 7): ("Pusher-v4",),
+    (27, 8): ("Ant-v4",),
+    (105, 8): ("Ant-v5",),
+    (348, 17): ("Humanoid-v5",),
+    (376, 17): ("Humanoid-v4",),
 }
+
+
+def tasks_of_dims(obs_dim: int, action_dim: int) -> tuple[str, ...]:
+    """Gymnasium's tasks of these dimensions, in their v4 where they have one."""
+    return _TASKS_BY_DIMS.get((obs_dim, action_dim), ())
 
 
 def check_dims(name: str, task: str, found: tuple[int, int], wanted: tuple[int, int]) -> None:
     """`found` and `wanted` are (obs_dim, action_dim) of the file and the task."""
     if found == wanted:
         return
-    guess = _TASKS_BY_DIMS.get(found)
+    guess = " or ".join(tasks_of_dims(*found))
     hint = f"these are {guess}'s, so set data.task to that" if guess else "choose the task the file was made with"
     raise DataError(
         f"{name} has {found[0]} observation and {found[1]} action dimensions but {task} has {wanted[0]} and "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,8 +76,7 @@ def local() -> list[Listed]:
         name = names.get(path.stem, path.stem)
         note = f"unfinished: `moore-console data download {name}` goes on"
         found.append(Listed(name, "part", catalogue.task_of(name), None, _size(path), str(path), note))
-    for name, path, metadata in catalogue.minari_sets():
-        found.append(_minari(name, path, metadata))
+    found += [_minari(each) for each in catalogue.minari_sets()]
     return found
 
 
@@ -121,16 +118,14 @@ def _file(path: Path, name: str, kind: str) -> Listed:
     return Listed(name, kind, task, rows, _size(path), str(path), note)
 
 
-def _minari(name: str, path: Path, metadata: dict[str, object]) -> Listed:
-    task, rows, note = None, metadata.get("total_steps"), ""
-    with contextlib.suppress(KeyError, ValueError, TypeError):
-        task = str(json.loads(str(metadata["env_spec"]))["id"])
-    if not metadata:
+def _minari(each: catalogue.MinariSet) -> Listed:
+    note = ""
+    if each.rows is None:
         note = "damaged: its metadata.json is missing or cannot be read"
-    elif not rows:
+    elif each.rows == 0:
         note = "empty: it was created and never filled"
-    size = sum(_size(file) for file in (path / "data").rglob("*") if file.is_file())
-    return Listed(f"minari:{name}", "Minari", task, rows if isinstance(rows, int) else None, size, str(path), note)
+    size = sum(_size(file) for file in (each.path / "data").rglob("*") if file.is_file())
+    return Listed(f"minari:{each.name}", "Minari", each.task, each.rows, size, str(each.path), note)
 
 
 def _size(path: Path) -> int:

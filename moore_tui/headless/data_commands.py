@@ -15,6 +15,8 @@ data_app.command()(collect)
 Reference = Annotated[
     str, typer.Argument(metavar="REF", help="A file, a D4RL name, minari:NAMESPACE/NAME-vN or bundled:NAME.")
 ]
+Task = Annotated[str | None, typer.Option(metavar="TASK", help="Gymnasium task; else the one the data set says.")]
+Policy = Annotated[str | None, typer.Option("--run", metavar="RUN", help="Compare the offline policy of this run.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="D4RL names or Minari ids.")]
 Remote = Annotated[bool, typer.Option("--remote", help="Those to download instead of those here.")]
 
@@ -25,6 +27,24 @@ def list_(remote: Remote = False, as_json: o.Json = False) -> NoReturn:
     from moore_tui.headless import tools
 
     tools.become("data_list", remote=remote, json=as_json)
+
+
+@data_app.command()
+def info(
+    reference: Reference,
+    task: Task = None,
+    run: Policy = None,
+    runs_dir: o.RunsDir = None,
+    as_json: o.Json = False,
+) -> NoReturn:
+    """What a data set is like: returns, coverage, origin.
+
+    With --run, whether that run's offline policy is better than the data it learned from.
+    """
+    from moore_tui.headless import find, tools
+
+    folder = str(find.run(run, runs_dir).path) if run else None
+    tools.become("data_info", reference, task=task, run=folder, json=as_json)
 
 
 @data_app.command()

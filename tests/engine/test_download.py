@@ -541,7 +541,7 @@ def test_a_minari_set_appears_with_all_its_files(minari_root: Path, monkeypatch:
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert files == {"data/main_data.hdf5": CONTENT, "data/metadata.json": METADATA}
     assert left(folder.parent) == ["medium-v0"]
-    assert [name for name, _, _ in catalogue.minari_sets()] == ["mujoco/hopper/medium-v0"]
+    assert [each.name for each in catalogue.minari_sets()] == ["mujoco/hopper/medium-v0"]
 
 
 def test_a_minari_set_that_stops_half_way_is_not_seen_and_gone_on_with(

@@ -59,8 +59,8 @@ def test_sound_data_passes_every_check_in_silence():
 @pytest.mark.parametrize(
     "found, hint",
     [
-        ((17, 6), "these are Walker2d or HalfCheetah's"),
-        ((4, 1), "these are InvertedPendulum's"),
+        ((17, 6), "these are Walker2d-v4 or HalfCheetah-v4's"),
+        ((4, 1), "these are InvertedPendulum-v4's"),
         ((99, 9), "choose the task the file was made with"),
     ],
 )
