@@ -118,14 +118,19 @@ class ByteTail:
 
     def poll(self, limit: int) -> tuple[list[bytes], bool]:
         """(new whole lines without their ends, whether the file is not the one read before)."""
+        reset, self.more = False, False
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return [], self._forget()
+        except OSError:
+            return [], False
         try:
             size = os.fstat(fd).st_size
             reset = self._other(fd) and self._forget()
             block = self._read(fd, size, limit)
+        except OSError:  # a folder of that name, or a network file system that has lost it: perhaps it comes back
+            return [], reset
         finally:
             os.close(fd)
         self.more = bool(block) and self.offset + len(block) < size

@@ -167,6 +167,24 @@ def test_a_file_that_vanishes_takes_its_events_along(path):
     assert log.events == []
 
 
+def test_a_file_that_cannot_be_read_for_a_while_keeps_its_events(path, monkeypatch):
+    path.write_bytes(line(event(1)))
+    log = EventLog(path)
+    log.poll()
+
+    def stale(*args):
+        raise OSError(116, "Stale file handle")
+
+    for call in ("open", "pread"):
+        with monkeypatch.context() as patched:
+            patched.setattr(tail.os, call, stale)
+            assert not log.poll().changed
+    assert seqs(log.events) == [1]
+    with open(path, "ab") as file:
+        file.write(line(event(2)))
+    assert seqs(log.poll().events) == [2]
+
+
 def test_a_slice_ends_at_a_line_and_says_that_there_is_more(path):
     path.write_bytes(b"".join(line(event(seq)) for seq in range(1, 101)))
     log = EventTail(path)
