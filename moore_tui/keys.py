@@ -43,8 +43,25 @@ CONTEXTS = {
 }
 """Contexts, and where their keys hold."""
 
-PANES = ("runs", "charts", "text", "log", "compare", "launch", "logs")
-"""Contexts of which one at a time holds: that of the pane or screen with the focus."""
+PANES = ("runs", "charts", "log", "text", "compare", "launch", "logs")
+"""Contexts of panes and screens, in the order in which help shows them."""
+
+WITHIN = {
+    "control": ("runs", "charts", "text", "log"),
+    "compare": ("charts", "text"),
+    "launch": ("charts", "text"),
+    "logs": ("text", "log"),
+    "log": ("text",),
+}
+"""Contexts of screens, and those of their panes, whose keys hold at the same time and come first."""
+
+
+def together(one: str, other: str) -> bool:
+    """Whether keys of both contexts hold at once; those of `anywhere` and `replay` do with all others."""
+    if one == other or {one, other} & {"anywhere", "replay"}:
+        return True
+    return other in WITHIN.get(one, ()) or one in WITHIN.get(other, ())
+
 
 KEYS: tuple[Key, ...] = (
     Key("charts.left", "h,left", "pan(-1)", "Pan to earlier"),

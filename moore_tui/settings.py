@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from moore_engine.rundir import EXIT_USAGE, read_json, write_atomic
-from moore_tui.keys import KEYS, PANES, Key
+from moore_tui.keys import KEYS, Key, together
 from moore_tui.runs.errors import ConsoleError
 
 KNOWN = ("theme", "keys")
@@ -118,7 +118,7 @@ def _clashes(keys: Iterable[Key]) -> list[tuple[str, str, str]]:
         for word, sharing in by_word.items()
         for i, one in enumerate(sharing)
         for other in sharing[i + 1 :]
-        if one.context == other.context or not (one.context in PANES and other.context in PANES)
+        if together(one.context, other.context)
     ]
 
 
@@ -129,12 +129,12 @@ def _words(keys: str) -> list[str]:
 
 def _spell(word: str, name: str, where: str) -> str:
     """A key by Textual's name: `?` is question_mark, `ctrl+p` stays; BadSettings for one that no keyboard sends."""
-    from textual.keys import Keys, key_to_character
+    from textual.keys import KEY_NAME_REPLACEMENTS, Keys, key_to_character
 
     *modifiers, key = word.split("+") if len(word) > 1 else [word]
     if len(key) == 1:
         key = _named(key)
-    real = {each.value for each in Keys if not each.value.startswith("<")}
+    real = {*(each.value for each in Keys if not each.value.startswith("<")), *KEY_NAME_REPLACEMENTS.values()}
     if key not in real and key_to_character(key) is None:
         raise BadSettings(f"{name} in {where} is {word!r}, which is no key{_nearest(key, real)}")
     if unknown := [each for each in modifiers if each not in ("ctrl", "shift", "alt", "super", "meta", "hyper")]:
