@@ -8,6 +8,7 @@ from typing import NamedTuple
 from moore_tui.widgets.scale import Scale, nice_step
 
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+UNITS_OF_TIME = "dhms"
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 TIME_STEPS = (
     *(1.0, 2.0, 5.0, 10.0, 15.0, 30.0),
@@ -30,7 +31,7 @@ def ticks(scale: Scale, most: int, time: bool = False) -> list[Tick]:
     last = math.floor(scale.high / step + 1e-9)
     values = [number * step for number in range(first, last + 1)]
     if time:
-        return [Tick(value, duration(value)) for value in values]
+        return [Tick(value, duration(value, step)) for value in values]
     plain = max(abs(scale.low), abs(scale.high)) < 1e4
     return [Tick(value, label(value, step, plain)) for value in values]
 
@@ -90,19 +91,20 @@ def _scientific(value: float, step: float) -> str:
     return f"{_trimmed(mantissa, min(decimals, 6))}e{exponent}"
 
 
-def duration(seconds: float) -> str:
-    """30s, 20m, 1m30, 1h20, 2d6h."""
-    sign, whole = ("-" if seconds < 0 else ""), round(abs(seconds))
-    if whole < MINUTE:
-        return f"{sign}{whole}s" if whole else "0"
-    minutes, rest = divmod(whole, 60)
-    if whole < HOUR:
-        return f"{sign}{minutes}m{rest:02d}" if rest else f"{sign}{minutes}m"
-    hours, minutes = divmod(minutes, 60)
-    if whole < DAY:
-        return f"{sign}{hours}h{minutes:02d}" if minutes else f"{sign}{hours}h"
-    days, hours = divmod(hours, 24)
-    return f"{sign}{days}d{hours}h" if hours else f"{sign}{days}d"
+def duration(seconds: float, step: float | None = None) -> str:
+    """30s, 20m, 1m30, 1h20, 2d6h: as exact as a multiple of `step` needs, or the two largest units without one."""
+    whole = round(abs(seconds))
+    days, rest = divmod(whole, int(DAY))
+    parts = [days, rest // int(HOUR), rest // int(MINUTE) % 60, rest % 60]
+    first = next((place for place, part in enumerate(parts) if part), None)
+    if first is None:
+        return "0"
+    last = max(place for place, part in enumerate(parts) if part and (step is not None or place <= first + 1))
+    text = f"{parts[first]}{UNITS_OF_TIME[first]}"
+    for place in range(first + 1, last + 1):
+        number = f"{parts[place]:02d}" if place > 1 else str(parts[place])
+        text += number + (UNITS_OF_TIME[place] if place < last or place == 1 else "")
+    return f"-{text}" if seconds < 0 else text
 
 
 def readable(value: float, digits: int = 5) -> str:
@@ -115,7 +117,7 @@ def readable(value: float, digits: int = 5) -> str:
         return str(round(value))
     if 1e-4 <= abs(value) < 10**digits:
         return _trimmed(value, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
-    return f"{value:.{digits - 1}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def shortest(value: float, width: int) -> str:

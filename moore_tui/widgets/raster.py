@@ -47,7 +47,7 @@ class Raster:
     def curve(self, columns: Columns, pattern: str = "solid") -> np.ndarray:
         """A curve, its dots on and off along its arc after `pattern`."""
         crossed = borders(columns, columns.last, columns.first, self.width)
-        enter, leave = crossed[:-1], crossed[1:]
+        enter, leave = crossed[:-1].copy(), crossed[1:].copy()
         top, bottom = np.fmin(enter, leave), np.fmax(enter, leave)
         # Runs share a border's height: what lies above it belongs to the one, what lies below to the other.
         first, last = np.ceil(top - 0.5), np.ceil(bottom - 0.5) - 1.0
@@ -59,6 +59,8 @@ class Raster:
         begin, end = self._clipped(first, last)
         dots = (self._row >= begin) & (self._row <= end)
         if pattern != "solid" and not self.ascii:
+            enter[at] = np.where(np.isnan(enter[at]), columns.first[inside], enter[at])
+            leave[at] = np.where(np.isnan(leave[at]), columns.last[inside], leave[at])
             dots &= self._along(pattern, enter, leave, begin, end)
         self._enlarge_lone_points(columns, dots)
         return self._packed(dots)

@@ -39,7 +39,9 @@ class Scale:
         return math.exp(low + share * (high - low))
 
     def holds(self, low: float, high: float) -> bool:
-        return self.low <= low and high <= self.high
+        """Values from `low` to `high` lie on the axis, but for less than could ever be seen."""
+        hair = 1e-8 * (self.low if self.log else self.high - self.low)
+        return self.low - hair <= low and high <= self.high + hair
 
 
 def settled(low: float, high: float, before: Scale | None, log: bool = False) -> Scale:
