@@ -168,7 +168,7 @@ class Chart:
         low, high = min((a for a, _ in ends), default=None), max((b for _, b in ends), default=None)
         horizon = self.content.horizon
         if horizon is not None and horizon[0] < horizon[1]:
-            low, high = min(horizon[0], *(a for a, _ in ends)), horizon[1] if high is None else high
+            low, high = min([horizon[0], *(a for a, _ in ends)]), horizon[1] if high is None else high
             if high <= horizon[1]:
                 return Scale(float(low), float(horizon[1]))
         if low is None or high is None:
