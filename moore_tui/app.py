@@ -61,7 +61,9 @@ class MooreConsole(App[int]):
         self.chart = ChartView()
         self.watcher: Watcher | None = None
         if options.hz > 0:
-            self.watcher = Watcher(self.feed, self._found, hz=options.hz, slow_link=options.slow_link)
+            self.watcher = Watcher(
+                self.feed, self._found, hz=options.hz, slow_link=options.slow_link, broken=self._broken
+            )
         self.actions = Actions(
             self,
             self.feed.runs_dir,
@@ -72,6 +74,7 @@ class MooreConsole(App[int]):
         self.steering, self.player = Steering(self), Player(self)
         self.gauge = Gauge()
         self._untold = False
+        self._errors: set[str] = set()
         self.theme = colours.theme(self, self.settings.theme)
         self._filters_used = colours.filters(self, options.ascii)
         if self.settings.keymap:
@@ -107,6 +110,12 @@ class MooreConsole(App[int]):
         if not self._untold:
             self._untold = True
             self.post_message(FactsChanged())
+
+    def _broken(self, error: Exception) -> None:
+        """In the watcher's thread: the feed broke; told once for each kind of error."""
+        if repr(error) not in self._errors:
+            self._errors.add(repr(error))
+            self.call_later(self.answer, f"the runs cannot be read: {error!r}", "refused")
 
     def on_facts_changed(self) -> None:
         self._untold = False

@@ -27,10 +27,21 @@ BREATH_S = 0.01
 
 
 class Watcher:
-    """Calls `tell` from its own thread after each look that found something new, at most `hz` times a second."""
+    """Calls `tell` from its own thread after each look that found something new, at most `hz` times a second.
 
-    def __init__(self, feed: Polled, tell: Callable[[], None], *, hz: float, slow_link: bool = False) -> None:
-        self._feed, self._tell = feed, tell
+    `broken` gets an error of the feed, in the same thread; the next look comes all the same.
+    """
+
+    def __init__(
+        self,
+        feed: Polled,
+        tell: Callable[[], None],
+        *,
+        hz: float,
+        slow_link: bool = False,
+        broken: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        self._feed, self._tell, self._broken = feed, tell, broken
         self._hz = min(hz, BLURRED_HZ) if slow_link else hz
         self._focused = True
         self._over = False
@@ -67,7 +78,10 @@ class Watcher:
     def _watch(self) -> None:
         told, untold = 0.0, False
         while not self._over:
-            untold |= self._feed.poll()
+            try:
+                untold |= self._feed.poll()
+            except Exception as error:
+                self._broken(error)
             now, more = time.monotonic(), self._feed.more
             if untold and (not more or now - told >= 1.0 / self._hz):
                 self._tell()
