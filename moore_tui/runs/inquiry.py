@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moore_engine import config as configs
-from moore_tui.runs import launch
+from moore_tui.runs import estimate, launch
 from moore_tui.runs.errors import ConsoleError
 
 APART = ("run.name", "run.seed", "run.from")
@@ -32,6 +32,7 @@ class Inquiry:
     def __init__(self) -> None:
         self._known: dict[str, Found] = {}
         self._rows: dict[str, int] = {}
+        self._paces: dict[str, estimate.Pace | None] = {}
         self._process: subprocess.Popen[str] | None = None
         self._over = False
 
@@ -58,6 +59,22 @@ class Inquiry:
         if not self._over:
             self._known[_digest(config, trust)] = found
         return found
+
+    def seconds(self, config: configs.Config) -> float | None:
+        """How long a run takes by itself; None until the machine was measured for its sizes and its rows are known."""
+        rows, pace = self.rows(config), self._paces.get(estimate.sizes(config))
+        return estimate.seconds(config, rows, pace) if rows is not None and pace is not None else None
+
+    def measured(self, config: configs.Config) -> bool:
+        """Whether there is nothing more to measure for these sizes."""
+        return estimate.sizes(config) in self._paces
+
+    def measure(self, config: configs.Config, trust: Sequence[str] = ()) -> None:
+        """Let the engine measure how fast a run of these sizes is; blocks until it has."""
+        pace = estimate.measure(config, trust, self._started)
+        self._process = None
+        if not self._over:
+            self._paces[estimate.sizes(config)] = pace
 
     def forget(self) -> None:
         """Refusals are no longer remembered: what they complained about may have been put right."""

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button
 
+from moore_engine.config import Config
 from moore_tui.keys import bindings
 from moore_tui.messages import Action
 from moore_tui.runs import draft as drafts
@@ -23,7 +24,7 @@ from moore_tui.runs.schedule import preview
 from moore_tui.screens import launch_questions as questions
 from moore_tui.screens.frame import Framed
 from moore_tui.widgets import launch_rows as lines
-from moore_tui.widgets.figures import number
+from moore_tui.widgets.figures import number, span
 from moore_tui.widgets.launch_form import LaunchForm
 from moore_tui.widgets.schedule_preview import Preview, SchedulePreview
 from moore_tui.widgets.sheet import Sheet, wrapped
@@ -56,7 +57,11 @@ class LaunchScreen(Framed):
     AUTO_FOCUS = "#launch-choices"
 
     class Looked(Message):
-        """The engine has answered."""
+        """The engine has answered; `over` if nothing more is being asked."""
+
+        def __init__(self, over: bool) -> None:
+            super().__init__()
+            self.over = over
 
     def __init__(self, draft: Draft | None = None) -> None:
         super().__init__()
@@ -132,15 +137,18 @@ class LaunchScreen(Framed):
         self._looking = True
 
         def ask() -> None:
-            self.inquiry.ask(config, trust)
-            self.post_message(self.Looked())
+            refused = self.inquiry.ask(config, trust).problem
+            self.post_message(self.Looked(over=False))
+            if not refused and not self.inquiry.measured(config):
+                self.inquiry.measure(config, trust)
+            self.post_message(self.Looked(over=True))
 
         self.run_worker(ask, thread=True, group="look", exit_on_error=False)
         self.paint()
 
     @on(Looked)
-    def looked(self) -> None:
-        self._looking = False
+    def looked(self, message: Looked) -> None:
+        self._looking = not message.over
         self.show_draft()
 
     def paint(self) -> None:
@@ -174,7 +182,7 @@ class LaunchScreen(Framed):
             return Preview(why_none="nothing to see before the settings fit together")
         facts: list[tuple[str, str]] = []
         if found and not found.problem:
-            facts.append(("disk", f"up to {number(found.disk_mb)} MB{' for each run' * (len(self.outlook.seeds) > 1)}"))
+            facts += [("time", self._time(config)), ("disk", f"up to {number(found.disk_mb)} MB{self._each}")]
         warnings = (*self.outlook.warnings, *(found.warnings if found else ()))
         online = config.online
         rows = self.inquiry.rows(config)
@@ -188,6 +196,17 @@ class LaunchScreen(Framed):
         schedule = preview(rows, online.steps_per_epoch, online.epochs, online.alpha, online.sampler)
         why = "" if schedule else f"the schedule of sampler {online.sampler} depends on the rows themselves"
         return Preview(schedule, why, tuple(facts), warnings)
+
+    def _time(self, config: Config) -> str:
+        """How long it takes, as far as that is known."""
+        seconds = self.inquiry.seconds(config)
+        if seconds is not None:
+            return f"about {span(seconds)}{self._each}, as fast as this machine is now"
+        return "not known" if self.inquiry.measured(config) else "being measured ..."
+
+    @property
+    def _each(self) -> str:
+        return " for each run" if len(self.outlook.seeds) > 1 else ""
 
     def _say(self) -> None:
         """What is going on, what is wrong first, or what is to be done next."""

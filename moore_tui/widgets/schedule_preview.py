@@ -86,7 +86,7 @@ class SchedulePreview(Vertical):
         sheet = self.query_one(Sheet)
         lines = self._lines(max(1, self.size.width))
         if schedule is not None and not self.has_class("-folded"):
-            sheet.styles.height = min(len(lines), max(3, self.size.height - ROOM))
+            sheet.styles.height = min(len(lines), max(4, self.size.height - ROOM))
         else:
             sheet.styles.height = None
         sheet.put(lines)
