@@ -22,6 +22,7 @@ from moore_tui.runs.draft import Draft
 from moore_tui.runs.inquiry import Found, Inquiry
 from moore_tui.runs.schedule import preview
 from moore_tui.screens import launch_questions as questions
+from moore_tui.screens.dialogs import Confirm
 from moore_tui.screens.frame import Framed
 from moore_tui.widgets import launch_rows as lines
 from moore_tui.widgets.figures import number, span
@@ -65,7 +66,7 @@ class LaunchScreen(Framed):
 
     def __init__(self, draft: Draft | None = None) -> None:
         super().__init__()
-        self.draft = draft or Draft()
+        self.draft = self._opened_with = draft or Draft()
         self.inquiry = Inquiry()
         self.outlook = outlooks.Outlook({}, {}, {})
         self.launching = ""
@@ -298,6 +299,20 @@ class LaunchScreen(Framed):
             self.app.pop_screen()
             console.select(started)
             console.answer(text)
+
+    def close_layer(self) -> bool:
+        """The filter, then the screen; what was changed here is not thrown away without a question."""
+        if super().close_layer() or self.form.end_filter():
+            return True
+        if self.draft == self._opened_with or self.launching:
+            return False
+        asked = Confirm("Leave without starting?", "What was changed here is forgotten.")
+        self.app.push_screen(asked, self._leave)
+        return True
+
+    def _leave(self, sure: bool | None) -> None:
+        if sure:
+            self.app.pop_screen()
 
     def copied(self) -> str:
         """The command line that starts the same."""

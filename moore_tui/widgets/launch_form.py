@@ -137,6 +137,13 @@ class LaunchForm(Vertical):
         self.query_one("#launch-settings").add_class("-filtering")
         self.filter.focus()
 
+    def end_filter(self) -> bool:
+        """Show all keys again; whether they were filtered."""
+        filtered = bool(self.filter.value) or self.only_changed
+        self.filter.value, self.only_changed = "", False
+        self.query_one("#launch-settings").remove_class("-filtering")
+        return filtered
+
     def toggle_changed(self) -> None:
         """Only the keys that were changed, or all."""
         self.only_changed = not self.only_changed

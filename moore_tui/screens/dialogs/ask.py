@@ -51,14 +51,15 @@ class Ask(Dialog[str | None]):
             self.keys = "enter accept   → complete   esc cancel"
 
     def body(self) -> list[Widget]:
-        typed = field(self._value)
-        if self._complete:
-            typed.suggester = Completion(self._complete)
         return [
             Static(self._label, classes="dialog-label", markup=False),
-            typed,
+            field(self._value),
             Static("", classes="dialog-said", markup=False),
         ]
+
+    def on_mount(self) -> None:
+        if self._complete:
+            self.query_one(Input).suggester = Completion(self._complete)
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:

@@ -22,7 +22,10 @@ class Choose(Dialog[str | None]):
     """The chosen value; None if it was left."""
 
     DEFAULT_CSS = """
-    Choose OptionList { height: auto; max-height: 14; margin-top: 1; padding: 0; border: none; text-wrap: nowrap; text-overflow: ellipsis; }
+    Choose OptionList {
+        height: auto; max-height: 14; margin-top: 1; padding: 0; border: none;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "move('cursor_down')", "next", show=False, priority=True),

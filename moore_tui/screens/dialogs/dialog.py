@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widget import Widget
@@ -27,6 +27,9 @@ class Dialog(ModalScreen[ScreenResultType]):
     Dialog .dialog-text-frame { height: auto; max-height: 12; margin-bottom: 1; }
     Dialog .dialog-text-frame.-empty { display: none; }
     Dialog .dialog-text { height: auto; }
+    Dialog .dialog-field { height: 1; }
+    Dialog .dialog-prompt { width: 2; color: $text-accent; text-style: bold; }
+    Dialog .dialog-field Input { width: 1fr; background: $panel; }
     Dialog .dialog-keys { height: 1; margin-top: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "cancel", priority=True)]
@@ -67,10 +70,8 @@ class Dialog(ModalScreen[ScreenResultType]):
         self.dismiss(None)
 
 
-def field(value: str = "", *, placeholder: str = "") -> Input:
-    """A line to type in, without a border and a blinking cursor."""
-    made = Input(
-        value, placeholder=placeholder, compact=True, select_on_focus=False, classes="dialog-first dialog-field"
-    )
-    made.cursor_blink = False
-    return made
+def field(value: str = "", *, placeholder: str = "") -> Horizontal:
+    """A line to type in, behind a prompt, without a border and a blinking cursor."""
+    typed = Input(value, placeholder=placeholder, compact=True, select_on_focus=False, classes="dialog-first")
+    typed.cursor_blink = False
+    return Horizontal(Static(">", classes="dialog-prompt", markup=False), typed, classes="dialog-field")
