@@ -11,9 +11,10 @@ from moore_tui.widgets.axes import Tick, duration, readable, shortest, ticks
 from moore_tui.widgets.cells import Cells
 from moore_tui.widgets.chart_curves import Curve, curves
 from moore_tui.widgets.chart_field import Field
+from moore_tui.widgets.chart_fit import Fit
 from moore_tui.widgets.chart_frame import Frame
 from moore_tui.widgets.chart_view import ChartView, Mark, Series
-from moore_tui.widgets.scale import Scale, settled
+from moore_tui.widgets.scale import Scale
 
 LEAST_WIDTH, LEAST_HEIGHT = 12, 4
 """Below this size only the newest value is shown."""
@@ -71,9 +72,8 @@ class Chart:
         self.field: Field | None = None
         self.whole = self.x_scale = Scale(0.0, 1.0)
         self.y_scale: Scale | None = None
+        self._fit = Fit()
         self._curves: tuple[object, list[Curve]] = (None, [])
-        self._x_settled: tuple[object, Scale] | None = None
-        self._y_settled: tuple[object, Scale] | None = None
 
     @property
     def curves(self) -> list[Curve]:
@@ -85,12 +85,11 @@ class Chart:
     def draw(self, width: int, height: int) -> Cells:
         """The chart on `width` x `height` cells."""
         cells = Cells(width, height)
-        self.whole = self._whole()
-        self.x_scale = Scale(*self.view.window) if self.view.window else self.whole
-        self.y_scale = self._fitted_y()
+        self._scale()
         self.frame = self.field = None
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-            cells.write(0, height // 2, self._newest(width), self.looks.number("label"))
+            newest = next((value for _, value in self.readings(np.inf) if value is not None), np.nan)
+            cells.write(0, height // 2, shortest(newest, width), self.looks.number("label"))
             return cells
         y_ticks = ticks(self.y_scale, _y_labels(height)) if self.y_scale else []
         widest = max((len(tick.label) for tick in y_ticks), default=0)
@@ -100,40 +99,70 @@ class Chart:
         named = sum(bool(series.name) for series in self.content.series)
         legend = self.legend and height >= 7 and (named > 1 or self.cursor is not None)
         frame = self.frame = Frame.of(width, height, gutter, legend, self.ascii)
-        self.field = Field(frame.columns, frame.rows, self.x_scale, self.y_scale, self.ascii, self.looks.number)
-        self._fill(self.field)
-        cells.codes[frame.top : frame.top + frame.rows, frame.left :] = self.field.codes
-        cells.styles[frame.top : frame.top + frame.rows, frame.left :] = self.field.styles
-        self._surround(cells, frame, self.field, y_ticks)
+        field = self.field = Field(frame.columns, frame.rows, self.x_scale, self.y_scale, self.ascii, self.looks.number)
+        self._fill(field)
+        cells.codes[frame.top : frame.top + frame.rows, frame.left :] = field.codes
+        cells.styles[frame.top : frame.top + frame.rows, frame.left :] = field.styles
+        self._surround(cells, frame, field, y_ticks)
         return cells
 
-    def readings(self) -> list[tuple[Series, float | None]]:
-        """Each series with its value at the cursor (without one, its newest): the last up to the cell's right edge."""
-        edge = np.inf
-        if self.cursor is not None:
-            edge = self.cursor + (self.cell_width() / 2 if self.frame else 0.0)
-        points = [(curve.series, curve.at(edge)) for curve in self.curves]
-        return [(series, point[1] if point else None) for series, point in points]
+    def readings(self, x: float) -> list[tuple[Series, float | None]]:
+        """Each series with its last value up to `x`; one without a name is the beginning of the one after it."""
+        found: list[tuple[Series, float | None]] = []
+        begun: float | None = None
+        for curve in self.curves:
+            point = curve.at(x)
+            value = begun if point is None else point[1]
+            if curve.series.name:
+                found.append((curve.series, value))
+            begun = None if curve.series.name else value
+        if begun is not None and self.curves:
+            found.append((self.curves[-1].series, begun))
+        return found
 
+    @property
+    def edge(self) -> float:
+        """The right edge of the cursor's cell; without a cursor the end of everything."""
+        return np.inf if self.cursor is None else self.cursor + self.cell_width / 2
+
+    @property
     def cell_width(self) -> float:
         """How much of the x axis a cell covers."""
         return (self.x_scale.high - self.x_scale.low) / (self.frame.columns if self.frame else 1)
 
+    @property
     def newest(self) -> float | None:
         """The largest x that holds a value."""
         ends = [point[0] for curve in self.curves if (point := curve.at(np.inf))]
         return max(ends, default=None)
 
+    def _scale(self) -> None:
+        content, view = self.content, self.view
+        self.whole = self._fit.x(self.curves, content.horizon, (view.axis, content.subject))
+        window = view.window
+        self.x_scale = Scale(*window) if window and window[0] < window[1] else self.whole
+        if content.stacked or content.y_range:
+            self.y_scale = Scale(*(content.y_range or (0.0, 1.0)))
+            return
+        subject = (view, self.log_y, content.subject, tuple(series.name for series in content.series))
+        self.y_scale = self._fit.y(self.curves, self.x_scale, view.band, self.log_y, subject)
+
     def _fill(self, field: Field) -> None:
-        if self.y_scale is None:
-            told = any(np.isfinite(curve.y).any() for curve in self.curves)
-            field.say("no value above 0" if told and self.log_y else self.content.empty)
+        if self.y_scale is None or not any(np.isfinite(curve.y).any() for curve in self.curves):
+            field.say(self._reason())
         else:
             field.draw(self.curves, self.view.band)
         if self.content.boundary is not None:
             field.boundary(self.content.boundary)
         if self.cursor is not None:
             field.cursor(self.cursor)
+
+    def _reason(self) -> str:
+        """Why there is nothing to see."""
+        values = [curve.y[np.isfinite(curve.y)] for curve in self.curves]
+        if not any(each.size for each in values):
+            return self.content.empty
+        return "no value above 0" if self.log_y and not any((each > 0).any() for each in values) else "no value here"
 
     def _surround(self, cells: Cells, frame: Frame, field: Field, y_ticks: Sequence[Tick]) -> None:
         content, look = self.content, self.looks.number
@@ -148,69 +177,29 @@ class Chart:
         for mark in content.marks:
             if (column := field.column(mark.x)) is not None:
                 frame.mark(cells, column, mark.glyph, look("cursor"))
-        head = ""
+        if frame.top:
+            self._write_legend(cells, frame)
+
+    def _write_legend(self, cells: Cells, frame: Frame) -> None:
+        """Names, and with a cursor the place it stands on and the values there."""
+        head, label = "", self.looks.number("label")
         if self.cursor is not None:
-            head = duration(self.cursor) if self.view.axis == "wall" else readable(float(f"{self.cursor:.6g}"))
+            head = f"{self.content.x_label} {self._place()}".strip()
         entries = []
-        for series, value in self.readings():
+        for series, value in self.readings(self.edge):
             text = "" if self.cursor is None else readable(np.nan if value is None else value)
-            if series.name:
-                entries.append((series.dash, series.name, text, look(series.color)))
-        frame.legend(cells, head, entries, look("label"))
+            entries.append((series.dash, series.name, text, self.looks.number(series.color)))
+        frame.legend(cells, head, entries, label)
 
-    def _newest(self, width: int) -> str:
-        values = [value for _, value in self.readings() if value is not None]
-        return shortest(values[0], width) if values else ""
-
-    def _whole(self) -> Scale:
-        """The x axis that shows everything: to the planned end, or else with room to grow."""
-        ends = [(curve.x[0], curve.x[-1]) for curve in self.curves if curve.x.size]
-        low, high = min((a for a, _ in ends), default=None), max((b for _, b in ends), default=None)
-        horizon = self.content.horizon
-        if horizon is not None and horizon[0] < horizon[1]:
-            low, high = min([horizon[0], *(a for a, _ in ends)]), horizon[1] if high is None else high
-            if high <= horizon[1]:
-                return Scale(float(low), float(horizon[1]))
-        if low is None or high is None:
-            return Scale(0.0, 1.0)
-        key = (self.view.axis, self.content.subject)
-        before = self._x_settled[1] if self._x_settled and self._x_settled[0] == key else None
-        if before is None or not before.holds(low, high) or low > before.low:
-            room = (high - low) * 0.25 or 1.0
-            before = Scale(float(low), settled(low, high + room, None).high)
-        self._x_settled = (key, before)
-        return before
-
-    def _fitted_y(self) -> Scale | None:
-        """The y axis for what is on the x axis now; None without a value that it can show."""
-        if self.content.y_range is not None and not self.log_y:
-            return Scale(*self.content.y_range)
-        if self.content.stacked:
-            return Scale(0.0, 1.0)
-        names = tuple(curve.series.name for curve in self.curves)
-        key = (self.view, self.log_y, self.content.subject, names)
-        extremes = [_extremes(curve, self.x_scale, self.view.band, self.log_y) for curve in self.curves]
-        lows, highs = [low for low, _ in extremes if low < np.inf], [high for _, high in extremes if high > -np.inf]
-        if not lows:
-            return None
-        before = self._y_settled[1] if self._y_settled and self._y_settled[0] == key else None
-        scale = settled(min(lows), max(highs), before, self.log_y)
-        self._y_settled = (key, scale)
-        return scale
-
-
-def _extremes(curve: Curve, x_scale: Scale, band: bool, log: bool) -> tuple[float, float]:
-    """Lowest and highest value on the x axis; inf and -inf if there is none."""
-    begin, end = np.searchsorted(curve.x, x_scale.low, "left"), np.searchsorted(curve.x, x_scale.high, "right")
-    low, high = np.inf, -np.inf
-    for values in (curve.y, curve.raw, *((curve.low, curve.high) if band else ())):
-        if values is None:
-            continue
-        part = values[begin:end]
-        part = part[part > 0.0] if log else part
-        if part.size:
-            low, high = np.fmin(low, np.fmin.reduce(part)), np.fmax(high, np.fmax.reduce(part))
-    return float(low), float(high)
+    def _place(self) -> str:
+        """The cursor's x: that of the newest point in its cell, or as exact as the cell is wide."""
+        assert self.cursor is not None
+        points = [point[0] for curve in self.curves if (point := curve.at(self.edge))]
+        x = max(points, default=-np.inf)
+        if x < self.cursor - self.cell_width / 2:
+            digit = 10.0 ** np.floor(np.log10(self.cell_width))
+            x = float(np.round(self.cursor / digit) * digit)
+        return duration(x) if self.view.axis == "wall" else readable(x, 7)
 
 
 def _y_labels(height: int) -> int:

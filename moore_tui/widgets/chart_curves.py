@@ -33,8 +33,10 @@ class Curve:
 
     def at(self, x: float) -> tuple[float, float] | None:
         """The last point with a value at or before `x`."""
-        (known,) = np.nonzero(np.isfinite(self.y[: int(np.searchsorted(self.x, x, "right"))]))
-        return (float(self.x[known[-1]]), float(self.y[known[-1]])) if known.size else None
+        place = int(np.searchsorted(self.x, x, "right")) - 1
+        while place >= 0 and not np.isfinite(self.y[place]):
+            place -= 1
+        return (float(self.x[place]), float(self.y[place])) if place >= 0 else None
 
 
 def curves(series: Sequence[Series], smoothing: float, stacked: bool) -> list[Curve]:

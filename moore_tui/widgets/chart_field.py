@@ -46,7 +46,7 @@ class Field:
 
     def column(self, x: float) -> int | None:
         """The column of cells that shows this place of the x axis."""
-        at = int(self._dot_columns(np.array([x]))[0])
+        at = int(self._dot_columns(np.array([x]))[0]) if np.isfinite(x) else -1
         return at // self.raster.across if 0 <= at < self.raster.width else None
 
     def x_at(self, column: int) -> float:

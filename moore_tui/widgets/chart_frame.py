@@ -9,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from moore_tui.widgets.cells import Cells
 
-SAMPLES = {"solid": "━━", "dashed": "╺╸", "dotted": "··", "dashdot": "━·"}
+SAMPLES = {"solid": "━━", "dashed": "┅┅", "dotted": "··", "dashdot": "━·"}
 ASCII_SAMPLES = {"solid": "**", "dashed": "++", "dotted": "oo", "dashdot": "xx"}
 """A dash as the legend shows it."""
 NAME_WIDTHS = (1000, 24, 16, 10, 6, 0)

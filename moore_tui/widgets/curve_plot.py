@@ -158,7 +158,7 @@ class CurvePlot(Widget, can_focus=True):
 
     def watch_cursor(self) -> None:
         self._draw()
-        values = [(series.name, value) for series, value in self.chart.readings()]
+        values = [(series.name, value) for series, value in self.chart.readings(self.chart.edge)]
         self.post_message(self.CursorMoved(self.cursor, values))
 
     def _draw(self) -> None:
@@ -204,7 +204,7 @@ class CurvePlot(Widget, can_focus=True):
         chart = self.chart
         if self.cursor is not None:
             low, high = chart.x_scale.low, chart.x_scale.high
-            self.cursor = min(max(self.cursor + way * chart.cell_width(), low), high)
+            self.cursor = min(max(self.cursor + way * chart.cell_width, low), high)
             return
         span = chart.x_scale.high - chart.x_scale.low
         low = chart.x_scale.low + way * PAN_SHARE * span
@@ -214,7 +214,7 @@ class CurvePlot(Widget, can_focus=True):
         """Zoom in (1) or out (-1) about the cursor, or about the newest point on the screen."""
         chart = self.chart
         low, high = chart.x_scale.low, chart.x_scale.high
-        newest = chart.newest()
+        newest = chart.newest
         about = self.cursor if self.cursor is not None else min(high, high if newest is None else max(newest, low))
         whole = chart.whole.high - chart.whole.low
         span = min(max((high - low) * ZOOM**-way, whole * NARROWEST), whole)
@@ -249,7 +249,7 @@ class CurvePlot(Widget, can_focus=True):
 
     def action_cursor(self) -> None:
         """Set the cursor on the newest point, or take it away."""
-        newest = self.chart.newest()
+        newest = self.chart.newest
         if self.cursor is not None or newest is None:
             self.cursor = None
         else:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 HEAD_ROOM = 0.15
+GROWTH = 0.25
+"""Room that an axis without a planned end has for what comes, as a share of its span."""
 TIGHTEST = 1e-4
 """Least span of an axis as a share of its values' size: below this the labels would need more digits than they have."""
 
@@ -54,6 +56,15 @@ def settled(low: float, high: float, before: Scale | None, log: bool = False) ->
     if before is not None and before.holds(low, high):
         return before
     return _log_range(low, high, before) if log else _linear_range(low, high, before)
+
+
+def settled_end(low: float, high: float, before: Scale | None) -> Scale:
+    """An axis from `low` on with room beyond `high`: the one `before` while it begins there and holds them."""
+    if before is not None and before.low == low and before.holds(low, high):
+        return before
+    room = (high - low or abs(high) or 1.0) * GROWTH
+    step = nice_step((high + room - low) / 8)
+    return Scale(low, math.ceil((high + room) / step - 1e-9) * step)
 
 
 def _filled(low: float, high: float, scale: Scale) -> bool:
