@@ -109,12 +109,16 @@ class Terminal:
 
     def __init__(self, console: Console, *words: str) -> None:
         self.master, slave = pty.openpty()
+        self._opened()
         self.process = console.start(
             *words, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=_as_a_shell_would,
         )  # fmt: skip
         os.close(slave)
         self.seen = ""
+
+    def _opened(self) -> None:
+        """Called between the opening of the terminal and the start of the command."""
 
     def read_until(self, text: str) -> str:
         """Everything shown so far, once `text` is among it."""
