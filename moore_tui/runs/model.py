@@ -145,7 +145,7 @@ class RunModel:
             error=_text(state.get("error")) or "",
             pending=requests.pending,
             checkpoint=status.newest_checkpoint(self.run),
-            created=_mtime(self.run.config),
+            created=min((t for t in (_mtime(self.run.config), *_starts(attempts)) if t), default=None),
             seen=max((t for t in (verdict.beat_at, _float(at.get("t")), *_ends(attempts)) if t), default=None),
         )
 
@@ -222,6 +222,11 @@ class Cached(Generic[T]):
             self._value = self._read(self._path)
             self._stamp = stamp if stat.st_mtime_ns < time.time_ns() - self.FRESH_NS else None
         return self._value
+
+
+def _starts(attempts: list[dict[str, Any]]) -> list[float]:
+    """The first attempt's start; a configuration that was copied is younger than its run."""
+    return [_number(attempts[0].get("started"))] if attempts else []
 
 
 def _ends(attempts: list[dict[str, Any]]) -> list[float]:

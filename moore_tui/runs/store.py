@@ -29,6 +29,12 @@ def listing(folder: Path) -> list[RunDir]:
     return [run for run in map(RunDir, paths) if run.exists()]
 
 
+def example() -> RunDir | None:
+    """The recorded run that comes with the console (runs/example); None if the installation lacks it."""
+    run = RunDir(Path(__file__).parents[1] / "example")
+    return run if run.exists() else None
+
+
 def resolve(text: str, folder: Path) -> RunDir:
     """The run that `text` means: a path, a name in `folder`, or the only beginning of one.
 
