@@ -13,21 +13,19 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Button
 
-from moore_engine.config import Config
 from moore_tui.keys import bindings
 from moore_tui.messages import Action
 from moore_tui.runs import draft as drafts
 from moore_tui.runs import outlook as outlooks
 from moore_tui.runs.draft import Draft
-from moore_tui.runs.inquiry import Found, Inquiry
-from moore_tui.runs.schedule import preview
+from moore_tui.runs.inquiry import Inquiry
 from moore_tui.screens import launch_questions as questions
 from moore_tui.screens.dialogs import Confirm
 from moore_tui.screens.frame import Framed
+from moore_tui.screens.launch_findings import Findings, blamed
 from moore_tui.widgets import launch_rows as lines
-from moore_tui.widgets.figures import number, span
 from moore_tui.widgets.launch_form import LaunchForm
-from moore_tui.widgets.schedule_preview import Preview, SchedulePreview
+from moore_tui.widgets.schedule_preview import SchedulePreview
 from moore_tui.widgets.sheet import Sheet, wrapped
 
 PATIENCE_S = 0.4
@@ -103,9 +101,8 @@ class LaunchScreen(Framed):
         return self.query_one(LaunchForm)
 
     @property
-    def found(self) -> Found | None:
-        """What the engine says of all this, if it was asked."""
-        return self.inquiry.known(self.outlook.config, self.draft.trust) if self.outlook.config else None
+    def findings(self) -> Findings:
+        return Findings(self.draft, self.outlook, self.inquiry, self._looking)
 
     def change(self, draft: Draft) -> None:
         """Show another draft."""
@@ -114,26 +111,21 @@ class LaunchScreen(Framed):
 
     def show_draft(self) -> None:
         """Look at the draft and show what it gives; the engine is asked a little later, if that is worth it."""
-        outlook = outlooks.look(self.draft, self.console.options.runs_dir)
-        self.outlook = outlook
-        refusal = self.refused or (self.found.problem if self.found else "")
+        outlook = self.outlook = outlooks.look(self.draft, self.console.options.runs_dir)
+        found = self.findings.found
+        refusal = self.refused or (found.problem if found else "")
         if refusal and not outlook.problems:
             self.outlook = replace(outlook, problems={blamed(refusal, outlook): refusal})
         if self._soon:
             self._soon.stop()
-        if self._unknown:
+        if self.findings.unknown:
             self._soon = self.set_timer(PATIENCE_S, self.ask_engine)
         self.paint()
-
-    @property
-    def _unknown(self) -> bool:
-        """There is something to ask the engine."""
-        return self.found is None and self.outlook.config is not None and not self.outlook.problems
 
     def ask_engine(self) -> None:
         """Have the data set, the task and the device looked at, in a thread; one look at a time."""
         config, trust = self.outlook.config, self.draft.trust
-        if self._looking or config is None or not self._unknown:
+        if self._looking or config is None or not self.findings.unknown:
             return
         self._looking = True
 
@@ -156,73 +148,18 @@ class LaunchScreen(Framed):
         """Show everything as it is now."""
         if not self.outlook.values:
             return
-        self.form.show(self.draft, self.outlook, {name: self._told(name) for name in lines.LABELS})
+        findings = self.findings
+        self.form.show(self.draft, self.outlook, {name: findings.told(name) for name in lines.LABELS})
         pane = self.query_one(SchedulePreview)
-        pane.show(self._preview())
+        pane.show(findings.preview())
         pane.fold(self.form.short and self.form.in_settings)
         self.set_class(self.form.in_settings, "-settings")
         self._say()
 
-    def _told(self, name: str) -> str:
-        """What there is to say about a choice."""
-        found = self.found
-        if name == drafts.SOURCE:
-            return dict(outlooks.presets()).get(self.draft.source, "")
-        if name == drafts.DATA:
-            if found is None or found.problem:
-                return "being looked at ..." if self._looking else ""
-            return f"{found.rows:,} rows".replace(",", " ")
-        if name == drafts.SEED and len(self.outlook.seeds) > 1:
-            return f"{len(self.outlook.seeds)} runs"
-        return "a free name" if name == drafts.NAME and not self.draft.name else ""
-
-    def _preview(self) -> Preview:
-        """What is known now of what the run will do."""
-        config, found = self.outlook.config, self.found
-        if config is None:
-            return Preview(why_none="nothing to see before the settings fit together")
-        facts: list[tuple[str, str]] = []
-        if found and not found.problem:
-            facts += [("time", self._time(config)), ("disk", f"up to {number(found.disk_mb)} MB{self._each}")]
-        warnings = (*self.outlook.warnings, *(found.warnings if found else ()))
-        online = config.online
-        rows = self.inquiry.rows(config)
-        if config.run.algo != "moore" or not online.epochs:
-            return Preview(
-                None, f"{config.run.algo} has no online stage here, so no priority schedule", tuple(facts), warnings
-            )
-        if rows is None:
-            why = "the number of rows is not known yet" if self._looking or self._unknown else "no data set was read"
-            return Preview(None, f"the priority schedule follows once the data set was read: {why}", (), warnings)
-        schedule = preview(rows, online.steps_per_epoch, online.epochs, online.alpha, online.sampler)
-        why = "" if schedule else f"the schedule of sampler {online.sampler} depends on the rows themselves"
-        return Preview(schedule, why, tuple(facts), warnings)
-
-    def _time(self, config: Config) -> str:
-        """How long it takes, as far as that is known."""
-        seconds = self.inquiry.seconds(config)
-        if seconds is not None:
-            return f"about {span(seconds)}{self._each}, as fast as this machine is now"
-        return "not known" if self.inquiry.measured(config) else "being measured ..."
-
-    @property
-    def _each(self) -> str:
-        return " for each run" if len(self.outlook.seeds) > 1 else ""
-
     def _say(self) -> None:
-        """What is going on, what is wrong first, or what is to be done next."""
-        sheet, problems, found = self.query_one("#launch-said", Sheet), self.outlook.problems, self.found
-        if self.launching:
-            text, style = self.launching, "info"
-        elif problems:
-            name, text = next(iter(problems.items()))
-            text, style = text if name in text else f"{lines.LABELS.get(name, name)}: {text}", "bad"
-        elif found is None:
-            text, style = "looking at data, task and device ...", "dim"
-        elif warnings := [*self.outlook.warnings, *found.warnings]:
-            text, style = f"ready, with {len(warnings)} remarks: {warnings[0]}", "warn"
-        else:
-            text, style = f"ready: ctrl+s starts {lines.several(self.outlook.names)}", "good"
+        """What is going on, or what the findings say."""
+        text, style = (self.launching, "info") if self.launching else self.findings.said()
+        sheet = self.query_one("#launch-said", Sheet)
         sheet.put([((line, style),) for line in wrapped(text, max(1, sheet.size.width))[:2]])
 
     def on_descendant_focus(self) -> None:
@@ -322,11 +259,3 @@ class LaunchScreen(Framed):
         """1 are the choices, 2 the settings."""
         if number in (1, 2):
             (self.form.choices if number == 1 else self.form.settings).focus()
-
-
-def blamed(sentence: str, outlook: outlooks.Outlook) -> str:
-    """The choice or key that a refusal is about."""
-    if "--trust-code" in sentence:
-        return drafts.TRUST
-    named = next((key for key in outlook.values if key in sentence), None)
-    return named or ("data.task" if sentence.startswith(("task", "unknown task")) else drafts.DATA)
