@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
-from moore_tui.runs.compare import outcome
+from moore_tui.runs.compare import FIRST_EPOCHS, outcome
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.series import BASELINE, RunSeries
 
@@ -12,11 +13,24 @@ MOST = 5
 """Warnings that are told one by one."""
 
 
+class Evaluation(NamedTuple):
+    """What a dip is judged by; `baseline` is 0 for an evaluation of the run itself. NaN for what is not known."""
+
+    online: bool
+    epoch: int
+    return_mean: float
+    score: float
+    baseline: int
+    returns: tuple[float, ...]
+
+
 def alerts(shot: Snapshot, series: RunSeries | None) -> list[str]:
     """The newest last."""
+    found = ["no keeper: nobody restarts it if it dies"] if unkept(shot) else []
     if series is None:
-        return []
-    found = [text for text in (dip(series), unkept(shot, series)) if text]
+        return found
+    if told := dip(first_evaluations(series)):
+        found.append(told)
     warnings = [str(event.get("what")) for event in series.warns]
     if len(warnings) > MOST:
         found.append(f"{len(warnings) - MOST} earlier warnings")
@@ -26,42 +40,45 @@ def alerts(shot: Snapshot, series: RunSeries | None) -> list[str]:
     return found
 
 
-def dip(series: RunSeries) -> str:
-    """The return's fall after the switch, if it exceeds what an unchanged policy's evaluations would show."""
-    result = outcome(_evals(series)).dip
-    if result is None or result.net is None or result.low is None or result.high is None or result.low <= 0.0:
+def unkept(shot: Snapshot) -> bool:
+    """It runs on this host, and nobody would restart it."""
+    return shot.state in ("live", "paused", "stalled") and not shot.kept and not shot.detail.startswith("on ")
+
+
+@lru_cache(64)
+def dip(evaluations: tuple[Evaluation, ...]) -> str:
+    """The fall after the switch, if it exceeds what an unchanged policy's evaluations would show."""
+    events = [
+        {
+            "k": "eval",
+            "t": 0.0,
+            "stage": "online" if each.online else "offline",
+            "epoch": each.epoch,
+            "return_mean": None if each.return_mean != each.return_mean else each.return_mean,
+            "score": None if each.score != each.score else each.score,
+            "returns": list(each.returns),
+            **({"baseline": each.baseline} if each.baseline else {}),
+        }
+        for each in evaluations
+    ]
+    found = outcome(events)
+    fall = found.dip
+    if fall is None or fall.net is None or fall.low is None or fall.high is None or fall.low <= 0.0:
         return ""
-    return f"net dip of {result.net:.3g} at the switch (95 %: {result.low:.3g} to {result.high:.3g})"
+    return f"net dip of {fall.net:.3g} in {found.unit} at the switch (95 %: {fall.low:.3g} to {fall.high:.3g})"
 
 
-def unkept(shot: Snapshot, series: RunSeries) -> str:
-    """Nobody would restart a running run."""
-    if shot.state in ("live", "paused", "stalled") and not shot.kept and not shot.detail.startswith("on "):
-        return "no keeper: nobody restarts it if it dies"
-    return ""
-
-
-def _evals(series: RunSeries) -> list[dict[str, Any]]:
-    """The evaluations as events, as far as the tables keep them."""
-    found = []
+def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
+    """The evaluations that a dip is judged by: the last offline ones, those of the frozen policy, the first online."""
+    found: list[Evaluation] = []
     for kind in ("eval", BASELINE):
         table = series.table(kind)
-        names = ("seq", "epoch", "online", "return_mean", "score")
-        columns = [table.column(name) for name in names]
-        for row, (seq, epoch, online, mean, score) in enumerate(zip(*columns, strict=False)):
-            event: dict[str, Any] = {
-                "k": "eval",
-                "seq": int(seq),
-                "t": 0.0,
-                "epoch": int(epoch),
-                "stage": "online" if online else "offline",
-                "return_mean": mean if mean == mean else None,
-                "score": score if score == score else None,
-            }
+        columns = [table.column(name) for name in ("epoch", "online", "return_mean", "score")]
+        for row, (epoch, online, mean, score) in enumerate(zip(*columns, strict=False)):
+            if online and epoch > FIRST_EPOCHS:
+                break
             own = row - table.inherited
-            if own >= 0:
-                event["returns"] = table.episodes(own)
-            if kind == BASELINE:
-                event["baseline"] = row + 1
-            found.append(event)
-    return found
+            returns = tuple(table.episodes(own)) if own >= 0 else ()
+            number = row + 1 if kind == BASELINE else 0
+            found.append(Evaluation(bool(online), int(epoch), mean, score, number, returns))
+    return tuple(found)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 
 from moore_engine.rundir import RunDir
 from moore_tui.keys import bindings
@@ -15,6 +16,7 @@ from moore_tui.messages import MarksChanged, RunSelected, WindowChanged
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.usage import Meter, Usage
 from moore_tui.screens.frame import Framed
+from moore_tui.widgets import curves
 from moore_tui.widgets.board import HIDDEN, Board
 from moore_tui.widgets.curve_plot import CurvePlot
 from moore_tui.widgets.details_pane import DetailsPane
@@ -31,6 +33,8 @@ from moore_tui.widgets.uncertainty_pane import UncertaintyPane
 
 USAGE_EVERY_S = 4.0
 """Between two looks at what the trainer's process uses."""
+REST_S = 0.08
+"""For which the cursor rests on a run before its curves are drawn."""
 
 
 class WatchScreen(Framed):
@@ -58,8 +62,10 @@ class WatchScreen(Framed):
         self.board = Board(*self.panes, self.hidden_line)
         self._listed: tuple[object, ...] = ()
         self._marked: list[str] = []
+        self._soon: Timer | None = None
         self._meter = Meter()
         self._usage: tuple[float, str, Usage | None] = (0.0, "", None)
+        self._horizons = curves.Horizons()
         self._settings: dict[str, Mapping[str, Any]] = {}
 
     def body(self) -> ComposeResult:
@@ -67,7 +73,8 @@ class WatchScreen(Framed):
 
     def facts_changed(self) -> None:
         self._list()
-        self._show()
+        if self._soon is None:
+            self._show()
 
     def _list(self) -> None:
         """The runs, if any of them, their marks or tags changed."""
@@ -85,6 +92,9 @@ class WatchScreen(Framed):
 
     def _show(self) -> None:
         """The selected run in every pane on screen, and in the line of those that are not."""
+        if self._soon is not None:
+            self._soon.stop()
+            self._soon = None
         view = self._view()
         for pane in self.board.shown:
             if pane is not self.run_list:
@@ -96,13 +106,13 @@ class WatchScreen(Framed):
         shot = feed.snapshots.get(console.selected or "")
         if shot is None:
             return None
-        self._marked = [name for name in self._marked if name in console.marked]
-        self._marked += sorted(name for name in console.marked if name not in self._marked and name in feed.snapshots)
-        feed.open([shot.id, *self._marked])
-        marked = tuple(
-            Marked(name, number, feed.series(name), feed.plan(name)) for number, name in enumerate(self._marked, 1)
-        )
-        other = next((name for name in self._marked if name != shot.id), None)
+        order = self._in_order()
+        feed.open([shot.id, *order])
+        marked = tuple(Marked(name, number, feed.series(name), feed.plan(name)) for number, name in enumerate(order, 1))
+        axis = console.chart.axis
+        ends = [self._horizons(name, feed.series(name), feed.plan(name), axis) for name in (shot.id, *order)]
+        known = [each for each in ends if each is not None]
+        other = next((name for name in order if name != shot.id), None)
         return RunView(
             snapshot=shot,
             chart=console.chart,
@@ -111,12 +121,21 @@ class WatchScreen(Framed):
             log=feed.log(shot.id),
             note=feed.note(shot.id),
             marked=marked,
+            boundary=curves.boundary(feed.series(shot.id), axis),
+            horizon=(min(start for start, _ in known), max(end for _, end in known)) if known else None,
             usage=self._used(shot),
             machine=console.gauge.machine,
             settings=self._values(shot.id),
             differs=differences(self._values(shot.id), self._values(other)) if other else None,
             ascii=console.ascii,
         )
+
+    def _in_order(self) -> list[str]:
+        """The marked runs in the order in which they were marked."""
+        marked, snapshots = self.console.marked, self.console.feed.snapshots
+        known = [name for name in self._marked if name in marked]
+        self._marked = known + sorted(name for name in marked if name not in known and name in snapshots)
+        return self._marked
 
     def _used(self, shot: Snapshot) -> Usage | None:
         """What the trainer's process uses, looked at now and then; nothing on another host."""
@@ -144,12 +163,19 @@ class WatchScreen(Framed):
 
     def on_run_selected(self, message: RunSelected) -> None:
         self.console.selected = message.run_id
-        self._show()
-        self.console.nudge()
+        self._look_up()
 
     def on_marks_changed(self, message: MarksChanged) -> None:
-        self._show()
-        self.console.nudge()
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Have the curves read, and show them once the cursor rests: the list is painted first."""
+        console = self.console
+        console.feed.open([name for name in (console.selected, *self._in_order()) if name])
+        console.nudge()
+        if self._soon is not None:
+            self._soon.stop()
+        self._soon = self.set_timer(REST_S, self._show)
 
     def on_window_changed(self, message: WindowChanged) -> None:
         """One chart shows another part: all do."""

@@ -68,8 +68,10 @@ class ChartPane(Pane):
             self.metric,
             curves.stamp(view.series, *self.kinds),
             others,
-            curves.horizon(view.series, view.plan, view.chart.axis),
-            None if view.series is None else (len(view.series.acks), view.series.loaded >= 1.0 or view.series.loaded),
+            view.boundary,
+            view.horizon,
+            curves.interventions(view.series, view.chart.axis),
+            None if view.series is None else view.series.loaded,
         )
 
     def paint(self, view: RunView) -> None:
@@ -80,8 +82,8 @@ class ChartPane(Pane):
         axis, reading = view.chart.axis, view.series is None or view.series.loaded < 1.0
         self.plot.plot(
             drawn.series,
-            boundary=curves.boundary(view.series, axis),
-            horizon=curves.horizon(view.series, view.plan, axis),
+            boundary=view.boundary,
+            horizon=view.horizon,
             x_label=AXIS_LABELS[axis],
             stacked=drawn.stacked,
             marks=[Mark(x) for x in curves.interventions(view.series, axis)],

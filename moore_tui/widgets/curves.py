@@ -106,17 +106,39 @@ def horizon(series: RunSeries | None, plan: Plan, axis: Axis) -> tuple[float, fl
     return (start, end) if end > start else None
 
 
-def interventions(series: RunSeries | None, axis: Axis) -> list[float]:
+class Horizons:
+    """Horizons that stand still: a planned end that creeps is taken up again only after a while."""
+
+    ROOM = 0.04
+    """Share by which an end may fall short of the one shown, and by which it is let grow."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Axis], tuple[float, float]] = {}
+
+    def __call__(self, name: str, series: RunSeries | None, plan: Plan, axis: Axis) -> tuple[float, float] | None:
+        """The horizon of a run."""
+        found, before = horizon(series, plan, axis), self._known.get((name, axis))
+        if found is not None and before is not None and before[0] == found[0]:
+            if (1 - self.ROOM) * before[1] <= found[1] <= before[1]:
+                return before
+            if before[1] < found[1] < (1 + self.ROOM) * before[1]:
+                found = found[0], (1 + self.ROOM) * found[1]
+        if found is not None:
+            self._known[name, axis] = found
+        return found
+
+
+def interventions(series: RunSeries | None, axis: Axis) -> tuple[float, ...]:
     """Where values were changed while the run went on."""
     if series is None:
-        return []
+        return ()
     found = []
     for event in series.acks:
         if event.get("verb") == "set" and event.get("ok"):
             update, env_step, t = (number(event.get(key)) for key in ("update", "env_step", "t"))
             point = SwitchPoint(update, env_step, t)
             found.append(series.x_of(axis, point))
-    return [x for x in found if np.isfinite(x)]
+    return tuple(x for x in found if np.isfinite(x))
 
 
 def stamp(series: RunSeries | None, *kinds: str) -> Hashable:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from moore_tui.runs import alerts
 from moore_tui.runs.model import Snapshot
-from moore_tui.widgets.figures import DASH, coarse, count, number, percent, size, span
+from moore_tui.widgets.figures import DASH, coarse, count, number, percent, rough, size, span
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.reader import Reader
 from moore_tui.widgets.sheet import Line, cut, wrapped
@@ -37,15 +37,16 @@ class DetailsPane(Pane):
         yield self.reader
 
     def key(self, view: RunView) -> Hashable:
-        series, marked = view.series, [one.id for one in view.marked]
+        """The figures as they are told: what moves at every look must not paint the pane anew."""
+        series, shot = view.series, view.snapshot
         return (
-            view.snapshot,
-            span(time.time() - view.snapshot.created) if view.snapshot.created and view.snapshot.running else "",
-            None if series is None else (series.table("eval").rows, len(series.warns), series.table("ckpt").rows),
+            tuple(facts(view, time.time())),
+            None if series is None else (series.table("eval").rows, series.table("eval").generation, series.bad),
+            None if series is None else (len(series.warns), series.warns[-1:]),
             view.note,
-            tuple(marked),
-            None if view.settings is None else len(view.settings),
-            None if view.differs is None else tuple(view.differs),
+            tuple(one.id for one in view.marked),
+            None if view.settings is None else (shot.id, len(view.settings)),
+            None if view.differs is None else tuple(view.differs.items()),
         )
 
     def paint(self, view: RunView) -> None:
@@ -63,10 +64,10 @@ class DetailsPane(Pane):
         return ""
 
 
-def lines(view: RunView, width: int, now: float) -> list[Line]:
-    """The whole text, `width` cells wide."""
+def facts(view: RunView, now: float) -> list[tuple[str, str, str]]:
+    """Names, texts and styles of what is known of the run itself."""
     shot = view.snapshot
-    told: list[tuple[str, str, str]] = [
+    told = [
         ("id", shot.id, "strong"),
         ("state", state(shot), STYLE.get(shot.state, "")),
         ("task", ", ".join(part for part in (shot.task, shot.algo, f"seed {shot.seed}") if part), ""),
@@ -80,7 +81,12 @@ def lines(view: RunView, width: int, now: float) -> list[Line]:
         ("resume", resumed(view), ""),
         ("asked", ", ".join(shot.pending), "warn"),
     ]
-    found = [line for name, text, style in told if text for line in pair(name, text, style, width)]
+    return [each for each in told if each[1]]
+
+
+def lines(view: RunView, width: int, now: float) -> list[Line]:
+    """The whole text, `width` cells wide."""
+    found = [line for name, text, style in facts(view, now) for line in pair(name, text, style, width)]
     return [*found, *_config(view, width), *_words(view, width), *_alerts(view, width)]
 
 
@@ -129,7 +135,8 @@ def stages(view: RunView) -> list[tuple[str, str]]:
             done = min((shot.epoch or 1) - 1, planned) if shot.stage == name else 0
         found.append((name, f"epoch {done}/{planned}" + (" ✓" if done == planned else "")))
     if shot.update is not None:
-        found.append(("at", f"update {count(shot.update)}, env step {count(shot.env_step)} · {percent(shot.progress)}"))
+        told = rough if shot.running else count
+        found.append(("at", f"update {told(shot.update)}, env step {told(shot.env_step)} · {percent(shot.progress)}"))
     return found
 
 

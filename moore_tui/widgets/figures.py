@@ -43,6 +43,11 @@ def count(value: float | None) -> str:
     raise AssertionError
 
 
+def rough(value: float | None) -> str:
+    """A count that rises all the time, in two digits."""
+    return count(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))
+
+
 def percent(share: float | None) -> str:
     """0.62 as 62%; 100% only for all of it."""
     if share is None or math.isnan(share):

@@ -39,7 +39,7 @@ class Marked:
 class RunView:
     """Everything the panes may show of the run under the cursor.
 
-    `settings` are the values of its configuration by key, `differs` those in which the first marked run differs (with
+    `boundary` and `horizon` are where online began and the planned x axis, the same for every chart. `settings` are the values of its configuration by key, `differs` those in which the first marked run differs (with
     its values), `ascii` asks for letters in place of glyphs.
     """
 
@@ -50,6 +50,8 @@ class RunView:
     log: LogBook | None = None
     note: Note | None = None
     marked: tuple[Marked, ...] = ()
+    boundary: float | None = None
+    horizon: tuple[float, float] | None = None
     usage: Usage | None = None
     machine: Machine | None = None
     settings: Mapping[str, Any] | None = None

@@ -61,7 +61,7 @@ def heading(width: int, longest: int = 20) -> Line:
         text = pad("run", wide) + pad(" stage", 9) + pad("progress", bar_width + 7) + "return"
     elif width >= MEDIUM:
         wide, stage = _with_stage(room, longest)
-        text = pad("run", wide) + pad(" stage", stage) + "done      return  left"
+        text = pad("run", wide) + (pad(" stage", 9) if stage > 4 else "    ") + "done      return  left"
     else:
         text = pad("run", room - 14) + " done   return"
     return (("    " + pad(text, room), "dim"),)

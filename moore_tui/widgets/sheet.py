@@ -1,12 +1,11 @@
 """Lines of text in few styles, of which only the cells that changed are painted again.
 
-A line is a sequence of (text, style) pieces; styles are names of STYLES. The text is shown as it is, never parsed.
+A line is a sequence of (text, style) pieces; styles are names of inks.NAMES. The text is shown as it is, never parsed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -15,11 +14,10 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from moore_tui.widgets.inks import VARIABLES, inks
+
 Piece = tuple[str, str]
 Line = tuple[Piece, ...]
-
-STYLES = ("text", "dim", "strong", "good", "warn", "bad", "info", "cursor", "key", "off", "on", "frame", "frame-focus")
-"""Names of styles; "" is "text". Each is the component class `sheet--NAME`, for themes."""
 
 GAP = 8
 """Unchanged cells that cost less to send again than to jump over."""
@@ -28,29 +26,10 @@ GAP = 8
 class Sheet(Widget):
     """Shows lines from the top; what does not fit is cut off."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"sheet--{name}" for name in STYLES}
-    DEFAULT_CSS = """
-    Sheet {
-        & .sheet--text { color: $foreground; }
-        & .sheet--dim { color: $text-muted; }
-        & .sheet--strong { color: $foreground; text-style: bold; }
-        & .sheet--good { color: $text-success; }
-        & .sheet--warn { color: $text-warning; }
-        & .sheet--bad { color: $text-error; text-style: bold; }
-        & .sheet--info { color: $text-primary; }
-        & .sheet--cursor { color: $foreground; background: $surface-lighten-2; text-style: bold; }
-        & .sheet--key { color: $text-accent; }
-        & .sheet--off { color: $text-muted; }
-        & .sheet--on { color: $text-primary; }
-        & .sheet--frame { color: $border-blurred; }
-        & .sheet--frame-focus { color: $border; }
-    }
-    """
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.lines: list[Line] = []
-        self._styles: dict[str, Style] = {}
+        self._styles: Mapping[str, Style] | None = None
 
     def put(self, lines: Sequence[Line]) -> None:
         """Show these lines instead of those shown now."""
@@ -74,12 +53,15 @@ class Sheet(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def style_of(self, name: str) -> Style:
-        if not self._styles:
-            self._styles = {each: self.get_component_rich_style(f"sheet--{each}") for each in STYLES}
+        """The style of a name on this widget's ground."""
+        if self._styles is None:
+            variables = self.app.theme_variables
+            chosen = tuple(variables.get(each, "") for each in VARIABLES.values())
+            self._styles = inks(chosen, self.background_colors[1], self.rich_style)
         return self._styles[name or "text"]
 
     def notify_style_update(self) -> None:
-        self._styles = {}
+        self._styles = None
         super().notify_style_update()
 
 

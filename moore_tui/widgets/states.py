@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moore_tui.runs.alerts import unkept
 from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.figures import count
 
@@ -41,11 +42,6 @@ def words(shot: Snapshot) -> str:
     if unkept(shot):
         text = ", ".join(part for part in (text, "no keeper · r adopts") if part)
     return text
-
-
-def unkept(shot: Snapshot) -> bool:
-    """It runs here, and nobody would restart it."""
-    return shot.state in ("live", "paused", "stalled") and not shot.kept and not shot.detail.startswith("on ")
 
 
 def position(shot: Snapshot) -> str:
