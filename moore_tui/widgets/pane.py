@@ -39,8 +39,9 @@ class Marked:
 class RunView:
     """Everything the panes may show of the run under the cursor.
 
-    `boundary` and `horizon` are where online began and the planned x axis, the same for every chart. `settings` are the values of its configuration by key, `differs` those in which the first marked run differs (with
-    its values), `ascii` asks for letters in place of glyphs.
+    `boundary` and `horizon` are where online began and the planned x axis, the same for every chart; `settings` the
+    values of the configuration by key, `differs` those of the first marked run where they are others; `ascii` asks
+    for letters in place of glyphs.
     """
 
     snapshot: Snapshot
