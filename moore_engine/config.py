@@ -69,6 +69,8 @@ FLAGS = {
     "target-return": "collect.target_return",
     "output": "collect.output",
     "id": "collect.id",
+    "author": "collect.author",
+    "code-permalink": "collect.code_permalink",
 }
 """Flags with a name of their own, and the key each sets."""
 
@@ -173,17 +175,16 @@ def live_keys(algo: str) -> frozenset[str]:
 
 
 def check_launchable(config: Config) -> None:
-    """Raise ConfigError unless the data set and the task are named; a collection has no data set yet."""
+    """Raise ConfigError unless the data set is named, which may name the task itself; a collection has none yet, so it
+    must name the task."""
     if config.run.algo == "collect":
         for key in ("data.path", "run.from"):
             if get(config, key):
                 raise ConfigError(f'{key} = {toml(get(config, key))} has no meaning where run.algo = "collect".')
     elif not config.data.path:
         raise ConfigError("data.path is empty: name a data set with --data FILE, or start from the preset quickstart.")
-    if not config.data.task:
-        raise ConfigError(
-            "data.task is empty: name the Gymnasium task with --set data.task=Hopper-v4, or use a preset."
-        )
+    if not config.data.task and config.run.algo == "collect":
+        raise ConfigError("data.task is empty: name the Gymnasium task with --task Hopper-v4.")
 
 
 def _environment(env: Mapping[str, str]) -> Layer:

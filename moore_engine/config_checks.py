@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from moore_engine.presets import ConfigError, nearest
-from moore_engine.schema import ALGORITHMS, SECTIONS, Config, get, keys
+from moore_engine.schema import ALGORITHMS, SECTIONS, Collect, Config, get, keys
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}")
 DEFAULTS = Config()
@@ -164,12 +164,21 @@ def check_across(config: Config) -> None:
         )
     if online.initial_rollout and online.sampler == "online_only":
         raise ConfigError("online.initial_rollout has no rows to start from with online.sampler = online_only.")
-    if config.collect.kind == "medium-expert" and config.collect.steps < 2:
-        raise ConfigError("collect.steps = 1 cannot be divided between the medium and the expert policy.")
+    if config.run.algo == "collect":
+        _check_collect(config.collect)
     if (data.ref_min is None) != (data.ref_max is None):
         raise ConfigError("data.ref_min and data.ref_max go together: set both, or neither.")
     if data.ref_min is not None and data.ref_max is not None and data.ref_min >= data.ref_max:
         raise ConfigError(f"data.ref_min = {data.ref_min} is not below data.ref_max = {data.ref_max}.")
+
+
+def _check_collect(collect: Collect) -> None:
+    if collect.kind == "medium-expert" and collect.steps < 2:
+        raise ConfigError("collect.steps = 1 cannot be divided between the medium and the expert policy.")
+    if collect.kind in ("medium", "medium-expert") and collect.target_return == "none":
+        raise ConfigError(
+            f'collect.target_return = "none" does not say when collect.kind = "{collect.kind}" is medium.'
+        )
 
 
 def _check_divides(part_key: str, part: int, whole_key: str, whole: int) -> None:

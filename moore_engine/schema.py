@@ -170,6 +170,10 @@ class Collect(Section, frozen=True):
         str, about("HDF5 file to write; empty = dataset.hdf5 in the run's directory, unless id is set")
     ] = ""
     id: Annotated[str, about("Minari data set to write, such as hopper/medium-v0; empty = none")] = ""
+    author: Annotated[str, about("who made the Minari data set, for its metadata; empty = not said")] = ""
+    code_permalink: Annotated[
+        str, about("where the code that made the Minari data set can be read; empty = not said")
+    ] = ""
 
 
 class Config(Section, frozen=True):

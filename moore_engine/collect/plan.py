@@ -14,7 +14,7 @@ from math import ceil
 from typing import Literal
 
 from moore_engine import scores
-from moore_engine.config import Config, ConfigError
+from moore_engine.config import Config
 from moore_engine.schema import Collect
 
 
@@ -61,10 +61,10 @@ def epochs(config: Config) -> int:
 
 
 def target(config: Config) -> float | None:
-    """The return at which SAC is medium, None for "none".
+    """The return at which SAC is medium; None for "none", and where "auto" has nothing to go by.
 
     "auto" is a third of the way between the reference returns: the data section's own, else those of the task's family
-    in any version. Raises ConfigError where the kind needs a target and there is none.
+    in any version.
     """
     collect, data = config.collect, config.data
     if isinstance(collect.target_return, float):
@@ -72,11 +72,6 @@ def target(config: Config) -> float | None:
     low, high = data.ref_min, data.ref_max
     if low is None or high is None:
         low, high = scores.family(data.task) or (None, None)
-    if collect.target_return == "auto" and low is not None and high is not None:
-        return low + (high - low) / 3
-    if collect.kind in ("medium", "medium-expert"):
-        raise ConfigError(
-            f"{data.task} has no reference returns to say what medium is: give --target-return, or --ref-min and "
-            "--ref-max."
-        )
-    return None
+    if collect.target_return == "none" or low is None or high is None:
+        return None
+    return low + (high - low) / 3

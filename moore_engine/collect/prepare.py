@@ -8,7 +8,7 @@ from typing import Any
 
 from moore_engine import config, scores
 from moore_engine.buffers import Layout
-from moore_engine.collect.deliver import FILE
+from moore_engine.collect.deliver import FILE, check_free, destination
 from moore_engine.collect.plan import epochs, parts, target, trained_steps
 from moore_engine.collect.trail import BLOCK
 from moore_engine.config import Config, ConfigError
@@ -19,7 +19,7 @@ from moore_engine.tools.prepare import MIB, change, own_threads, weights
 def prepare_collection(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, Any]:
     """The configuration with nothing left open, most rows of the set, most MiB of disk, where it will be, warnings.
 
-    Raises ConfigError, TaskError.
+    Raises ConfigError, TaskError, DataError.
     """
     if settings.run.device == "cuda":
         raise ConfigError("run.device = cuda: a collection runs on the CPU, where its environment steps one at a time.")
@@ -30,8 +30,15 @@ def prepare_collection(settings: Config, base: Path, trust: frozenset[str]) -> d
         low, high = scores.reference(data.task) or (None, None)
         settings = change(settings, "data", ref_min=low, ref_max=high)
     aim = target(settings)
+    if aim is None and collect.kind in ("medium", "medium-expert"):
+        raise ConfigError(
+            f"{data.task} has no reference returns to say what medium is: give --target-return, or --ref-min and "
+            "--ref-max."
+        )
     warnings = _warnings(settings, aim, env)
     output = _output(collect.output, base) if collect.output else ""
+    if collect.id:
+        check_free(collect.id)
     settings = change(settings, "collect", target_return="none" if aim is None else aim, output=output)
     settings = change(settings, "online", epochs=epochs(settings))
     settings = change(own_threads(settings), "run", device="cpu")
@@ -40,7 +47,7 @@ def prepare_collection(settings: Config, base: Path, trust: frozenset[str]) -> d
         "rows": collect.steps,
         "disk_mb": round(disk_mb(settings, env)),
         "warnings": warnings,
-        "dataset": output or collect.id or f"{FILE} in the run's directory",
+        "dataset": destination(settings) or f"{FILE} in the run's directory",
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moore_engine.collect.collection import Collection
-from moore_engine.collect.deliver import FILE, deliver
+from moore_engine.collect.deliver import FILE, deliver, destination
 from moore_engine.collect.loop import collect
 from moore_engine.config import ConfigError
 from moore_engine.envs import TaskError
@@ -22,7 +22,7 @@ def run(session: Session) -> None:
         collection = Collection(settings, trusted())
     except (TaskError, ConfigError) as error:
         raise StartError(str(error)) from None
-    path = settings.collect.output or str(folder / FILE)
-    take_up(session, collection, dataset=path, sha256="", collects=settings.collect.kind)
+    where = destination(settings) or str(folder / FILE)
+    take_up(session, collection, dataset=where, sha256="", collects=settings.collect.kind)
     session.tick()
     collect(collection, session, lambda done, tick: deliver(done, folder, tick))

@@ -34,6 +34,8 @@ OutFile = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="HDF5 file; else it lies in the run's directory.")
 ]
 MinariId = Annotated[str | None, typer.Option("--id", metavar="ID", help="Minari data set to write.")]
+Author = Annotated[str | None, typer.Option(metavar="NAME", help="Who made the Minari data set, for its metadata.")]
+Permalink = Annotated[str | None, typer.Option(metavar="URL", help="Where the code that made it can be read.")]
 
 
 def collect(
@@ -48,6 +50,8 @@ def collect(
     ref_max: RefMax = None,
     output: OutFile = None,
     minari_id: MinariId = None,
+    author: Author = None,
+    code_permalink: Permalink = None,
     name: o.Name = None,
     runs_dir: o.RunsDir = None,
     sets: o.Sets = None,
@@ -76,6 +80,8 @@ def collect(
         "ref-max": ref_max,
         "output": output,
         "id": minari_id,
+        "author": author,
+        "code-permalink": code_permalink,
         "name": name,
     }
     stem = f"{task.rpartition('-')[0] or task}-{kind}".lower()

@@ -17,13 +17,15 @@ from moore_tui.headless.diagnostics import PROGRAM, say
 from moore_tui.headless.output import answer, answer_json, duration, number, pairs, plain
 from moore_tui.headless.progress import Live, Progress
 from moore_tui.headless.show import epoch, speed
-from moore_tui.headless.summary import Summary, summarise
+from moore_tui.headless.summary import Summary, collected, summarise
 from moore_tui.headless.verbs import exit_code
 from moore_tui.runs import control, tail
 from moore_tui.runs.errors import ConsoleError
 from moore_tui.runs.model import RunModel, Snapshot
 
 POLL_S = 0.15
+MADE = {"data set": "path", "sha256": "sha256", "Minari": "minari"}
+"""Lines about what a collection has written, and the fields of its last `data` event."""
 AGAIN_S = 5.0
 """A second Ctrl-C within these seconds kills the run."""
 
@@ -187,9 +189,12 @@ class _View:
         kind = event["k"]
         if kind == "run":
             came = f" from {event['resumed_from']}" if event.get("resumed_from") else ""
+            work, rows = event["algo"], f"{event.get('rows', '?')} rows of"
+            if event.get("collects"):
+                work, rows = f"collecting {event['collects']}", "into"
             self.live.above(
-                f"attempt {event.get('att')}{came}: {event['algo']} on {event['task']}, seed {event['seed']}, "
-                f"{event.get('rows', '?')} rows of {event['dataset']}"
+                f"attempt {event.get('att')}{came}: {work} on {event['task']}, seed {event['seed']}, "
+                f"{rows} {event['dataset']}"
             )
         elif kind == "stage":
             was = summarise(self.log.events)
@@ -205,10 +210,11 @@ class _View:
     def _end(self, shot: Snapshot) -> int:
         code = exit_code(self.run, shot)
         summary = summarise(self.log.events)
+        made = collected(self.log.events)
         if self.as_json:
-            answer_json({"k": "summary", **report(self.run, shot, summary), "exit": code})
+            answer_json({"k": "summary", **report(self.run, shot, summary), **made, "exit": code})
         elif shot.state == "done":
-            answer(pairs(lines(self.run, shot, summary)))
+            answer(pairs(collection(self.run, made) if made else lines(self.run, shot, summary)))
         if shot.state != "done":
             say(f"run {self.run.id} is {shot.state}{': ' + plain(shot.detail) if shot.detail else ''}")
             for line in shot.last_log_lines(10) if shot.state == "crashed" else []:
@@ -221,7 +227,8 @@ def evaluation(event: dict[str, Any], shot: Snapshot) -> str:
     """One plain line an evaluation, for logs."""
     epochs = f"/{shot.epochs}" if shot.epochs and shot.stage == event.get("stage") else ""
     score = f", score {number(event['score'])}" if event.get("score") is not None else ""
-    pace = ", ".join(part for part in (speed(shot), f"ETA {duration(shot.eta_s)}" if shot.eta_s else "") if part != "-")
+    paces = (speed(shot), f"ETA {duration(shot.eta_s)}" if shot.eta_s else "-")
+    pace = ", ".join(each for each in paces if each != "-")
     text = f"{event.get('stage')} epoch {event.get('epoch')}{epochs}: return {number(event['return_mean'])}"
     return f"{text} +- {number(event['return_std'])}{score}{f' ({pace})' if pace else ''}"
 
@@ -229,6 +236,17 @@ def evaluation(event: dict[str, Any], shot: Snapshot) -> str:
 def report(run: RunDir, shot: Snapshot, summary: Summary) -> dict[str, Any]:
     """What `run --json` ends with."""
     return {"run": run.id, "path": str(run.path), "state": shot.state, **summary.as_dict()}
+
+
+def collection(run: RunDir, made: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a collecting run that is done has made."""
+    spread = f"{number(made['return_mean'])} +- {number(made['return_std'])}"
+    return [
+        ("rows", f"{made['rows']}, {made['episodes']} episodes"),
+        ("return", spread),
+        *[(name, plain(str(made[key]))) for name, key in MADE.items() if key in made],
+        ("directory", str(run.path)),
+    ]
 
 
 def lines(run: RunDir, shot: Snapshot, summary: Summary) -> list[tuple[str, str]]:

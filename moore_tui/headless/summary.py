@@ -8,7 +8,10 @@ from typing import Any
 
 from moore_tui.runs.compare import Mean, lowest, outcome
 
-__all__ = ["Summary", "lowest", "summarise"]
+__all__ = ["Summary", "collected", "lowest", "summarise"]
+
+ENVELOPE = ("v", "seq", "att", "t", "stage", "epoch", "update", "env_step", "k")
+"""Fields that every event has."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,12 @@ def summarise(events: Sequence[dict[str, Any]]) -> Summary:
         net_dip=found.dip.net if found.dip else None,
         evaluations=found.evaluations,
     )
+
+
+def collected(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a collecting run has made so far, from its last `data` event; empty for other runs."""
+    told = next((event for event in reversed(events) if event["k"] == "data"), {})
+    return {key: value for key, value in told.items() if key not in ENVELOPE}
 
 
 def _value(mean: Mean | None) -> float | None:
