@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,15 @@ class Fit:
     start: float
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """What a task makes of k samples: the observations of their states, and those and the rewards a step later."""
+
+    obs: NDArray[np.float64]
+    next_obs: NDArray[np.float64]
+    reward: NDArray[np.float64]
+
+
 def sample_rows(terminals: Bool) -> NDArray[np.int64]:
     """About 64 row numbers in 8 groups over the file, so that few chunks are read, and the first terminal after
     each."""
@@ -83,13 +93,13 @@ def check(name: str, task: str, samples: Samples) -> list[str]:
         return [f"{name}: infos/qpos and infos/qvel are not those of the observations, so its physics was not checked."]
     if own.states <= FITS and not _reward_off(own, samples.terminal):
         return _reward_warning(name, task, own)
-    for other in _other_versions(task):
+    for other in other_versions(task):
         fit = replay(other, samples)
         if fit is None or fit.states > FITS:
             continue
         if own.states > FITS:
             why = f"the next observations are {other}'s and not {task}'s on {own.states:.0%} of {len(samples.obs)} rows"
-            raise DataError(_made_with(name, other, why + _known_difference(task, other)))
+            raise DataError(_made_with(name, other, why + known_difference(task, other)))
         if not _reward_off(fit, samples.terminal):
             why = f"its rewards on terminal rows are {other}'s and not {task}'s"
             raise DataError(_made_with(name, other, why))
@@ -108,34 +118,42 @@ def check(name: str, task: str, samples: Samples) -> list[str]:
 
 
 def replay(task: str, samples: Samples) -> Fit | None:
-    """One step of `task` from each sample; None where the stored states or rows do not have its dimensions."""
-    env = _make(task)
+    """How one step of `task` from each sample fits the stored one; None where the samples are not of its dimensions."""
+    replayed = replay_rows(task, samples)
+    if replayed is None:
+        return None
+    change = np.linalg.norm(samples.next_obs - samples.obs, axis=1) + 1e-3
+    error = np.linalg.norm(replayed.next_obs - samples.next_obs, axis=1) / change
+    start = np.abs(replayed.obs - samples.obs).max(axis=1)
+    return Fit(
+        states=1 - float((error <= MISFIT).mean()),
+        median_error=float(np.median(error)),
+        reward_error=np.abs(replayed.reward - samples.reward),
+        start=1 - float((start <= START_TOLERANCE).mean()),
+    )
+
+
+def replay_rows(task: str, samples: Samples, progress: Callable[[int], None] = lambda done: None) -> Replayed | None:
+    """One step of `task` from each sample's state; None where states or rows do not have its dimensions."""
+    env = make(task)
     try:
         inner: Any = env.unwrapped
         first, _ = env.reset(seed=0)
         model, data = inner.model, inner.data
-        if (model.nq, model.nv) != (samples.qpos.shape[1], samples.qvel.shape[1]) or first.shape != samples.obs.shape[
-            1:
-        ]:
+        sizes = samples.qpos.shape[1:], samples.qvel.shape[1:], samples.obs.shape[1:], samples.action.shape[1:]
+        if sizes != ((model.nq,), (model.nv,), first.shape, env.action_space.shape):
             return None
-        errors, rewards, starts = [], [], []
-        for k in range(samples.reward.size):
+        obs, next_obs = np.empty(samples.obs.shape), np.empty(samples.obs.shape)
+        reward = np.empty(samples.reward.size)
+        for k in range(reward.size):
             _reset_data(model, data)
             inner.set_state(samples.qpos[k].astype(np.float64), samples.qvel[k].astype(np.float64))
-            starts.append(np.abs(inner._get_obs() - samples.obs[k]).max())
-            reached, reward, *_ = inner.step(samples.action[k].astype(np.float64))
-            change = np.linalg.norm(samples.next_obs[k] - samples.obs[k]) + 1e-3
-            errors.append(np.linalg.norm(reached - samples.next_obs[k]) / change)
-            rewards.append(abs(float(reward) - float(samples.reward[k])))
+            obs[k] = inner._get_obs()
+            next_obs[k], reward[k], *_ = inner.step(samples.action[k].astype(np.float64))
+            progress(k + 1)
     finally:
         env.close()
-    error, start = np.array(errors), np.array(starts)
-    return Fit(
-        states=1 - float((error <= MISFIT).mean()),
-        median_error=float(np.median(error)),
-        reward_error=np.array(rewards),
-        start=1 - float((start <= START_TOLERANCE).mean()),
-    )
+    return Replayed(obs, next_obs, reward)
 
 
 def _reward_off(fit: Fit, terminal: Bool) -> bool:
@@ -158,7 +176,8 @@ def _made_with(name: str, other: str, why: str) -> str:
     return f"{name} was made with another version of the task: {why}, so set data.task to {other} or give another file."
 
 
-def _known_difference(task: str, other: str) -> str:
+def known_difference(task: str, other: str) -> str:
+    """Why two versions differ in their dynamics, in brackets, where that is known."""
     return " (right foot friction)" if task.startswith("Walker2d") and other.startswith("Walker2d") else ""
 
 
@@ -166,7 +185,8 @@ def _version(task: str) -> str:
     return task.rpartition("-")[2]
 
 
-def _other_versions(task: str) -> list[str]:
+def other_versions(task: str) -> list[str]:
+    """The task's other versions that a file may have been made with."""
     family = re.sub(r"-v\d+$", "", task)
     return [
         f"{family}-{version}"
@@ -175,7 +195,8 @@ def _other_versions(task: str) -> list[str]:
     ]
 
 
-def _make(task: str) -> gymnasium.Env[Any, Any]:
+def make(task: str) -> gymnasium.Env[Any, Any]:
+    """The task, with MuJoCo's and Gymnasium's warnings silenced."""
     import mujoco
 
     # Without a handler MuJoCo prints its warnings and appends them to MUJOCO_LOG.TXT in the working directory.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moore_engine.data import catalogue, d4rl, source
+from moore_engine.data import catalogue, source
 from moore_engine.data.errors import DataError
 from moore_engine.data.transitions import Transitions
 from moore_engine.data.validate import tasks_of_dims
@@ -35,12 +36,20 @@ class Reference:
     @property
     def file(self) -> Path | None:
         """The HDF5 file in D4RL's layout that it is, if it is one."""
-        return _file(self.path)
+        return None if self.path.startswith(catalogue.MINARI) else Path(source.info(self.path).path)
 
-    def load(self, checks: bool = True) -> Transitions:
-        """The data set; raises DataError."""
+    def load(
+        self,
+        *,
+        checks: bool = True,
+        cached: bool = True,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Transitions:
+        """The data set; arguments are those of `source.load`. Raises DataError."""
         return source.load(
             self.path,
+            progress=progress,
+            cached=cached,
             task=self.task,
             obs_dim=self.obs_dim,
             action_dim=self.action_dim,
@@ -64,41 +73,21 @@ def resolve(word: str, task: str | None = None) -> Reference:
 
 
 def locate(word: str) -> str:
-    """`word` as `data.path` says it; raises DataError with what to do where there is no such data set."""
-    entry = catalogue.d4rl().get(word)
-    if entry and not Path(word).exists():
-        if not entry.path.is_file():
-            raise DataError(
-                f"{word} is not in the cache: `moore-console data download {word}` fetches it, or put its file at "
-                f"{entry.path}."
-            )
-        return str(entry.path)
-    named = word.startswith((catalogue.MINARI, source.BUNDLED))
-    if not named and not Path(word).exists() and Path(word).name == word and not Path(word).suffix:
+    """`word` as `data.path` says it; raises DataError with the nearest name where there is no such data set."""
+    known = word in catalogue.d4rl() or word.startswith((catalogue.MINARI, source.BUNDLED))
+    if not known and not Path(word).exists() and Path(word).name == word and not Path(word).suffix:
         close = difflib.get_close_matches(word, [*catalogue.d4rl(), "bundled:quickstart"], n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}?" if close else "`moore-console data list` shows what there is."
         raise DataError(f"there is no data set {word!r}; {hint}")
     return source.locate(word, Path.cwd())
 
 
-def _file(path: str) -> Path | None:
-    if path.startswith(source.BUNDLED):
-        return Path(source.__file__).parent / f"{path.removeprefix(source.BUNDLED)}.hdf5"
-    return None if path.startswith(catalogue.MINARI) else Path(path)
-
-
 def _task(path: str) -> tuple[str, str]:
     """(task, how it was found) of a located data set."""
-    file = _file(path)
-    if file is None:
-        task = catalogue.minari_task(path)
-        if task is None:
-            raise DataError(f"{path} does not say which task it is of: name it with --task.")
-        return task, "of the set's environment"
-    info = d4rl.info(file)
-    if info.task:
-        return info.task, "named in the file"
-    for name, why in ((info.same_size_as, "of the official file of this size"), (file.stem, "of the file's name")):
+    if task := source.task(path):
+        return task, "named in the set"
+    info = source.info(path)
+    for name, why in ((info.same_size_as, "of the official file of this size"), (path, "of the set's name")):
         if name and (task := catalogue.task_of(name)):
             return task, why
     alike = tasks_of_dims(info.obs_dim, info.action_dim)

@@ -10,6 +10,7 @@ from typing import Any
 
 from moore_engine.events import finite
 from moore_engine.rundir import EXIT_CTRL_C, EXIT_NO_RUN, EXIT_USAGE, RunDir
+from moore_engine.tools.table import plain
 
 
 def run_dir(path: str) -> RunDir:
@@ -37,7 +38,7 @@ def guarded(body: Callable[[], None]) -> int:
     except Exception as error:
         if not isinstance(error, _foreseen()):
             raise
-        print(str(error), file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return EXIT_USAGE
     return 0
 

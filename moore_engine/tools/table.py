@@ -1,15 +1,24 @@
-"""Aligned text for people: columns, and names with their values."""
+"""Text for people: aligned columns, names with their values, and nothing in them that a terminal would obey."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[0-Z\\^-~])")
+
+
+def plain(text: str) -> str:
+    """Text of a file or a server as one line without anything that a terminal would obey."""
+    return "".join(each if each.isprintable() else " " for each in _ESCAPE.sub("", text))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
     """Columns two spaces apart, those named in `right` flush right; nothing trails."""
-    width = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = []
-    for row in (header, *rows):
+    shown = [[plain(cell) for cell in row] for row in (header, *rows)]
+    width = [max(len(row[i]) for row in shown) for i in range(len(header))]
+    for row in shown:
         cells = [cell.rjust(width[i]) if header[i] in right else cell.ljust(width[i]) for i, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
@@ -18,4 +27,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
 def pairs(entries: Sequence[tuple[str, str]]) -> str:
     """A name and its value a line, the values aligned."""
     width = max((len(name) for name, _ in entries), default=0)
-    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in entries)
+    return "\n".join(f"{name.ljust(width)}  {plain(value)}".rstrip() for name, value in entries)

@@ -17,6 +17,7 @@ Reference = Annotated[
 ]
 Task = Annotated[str | None, typer.Option(metavar="TASK", help="Gymnasium task; else the one the data set says.")]
 Policy = Annotated[str | None, typer.Option("--run", metavar="RUN", help="Compare the offline policy of this run.")]
+Rows = Annotated[int | None, typer.Option(metavar="N", min=1, help="Rows to replay; 2000 if not given.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="D4RL names or Minari ids.")]
 Remote = Annotated[bool, typer.Option("--remote", help="Those to download instead of those here.")]
 
@@ -45,6 +46,28 @@ def info(
 
     folder = str(find.run(run, runs_dir).path) if run else None
     tools.become("data_info", reference, task=task, run=folder, json=as_json)
+
+
+@data_app.command()
+def validate(reference: Reference, task: Task = None, as_json: o.Json = False) -> NoReturn:
+    """Check whether a run can use a data set.
+
+    Every check is a line; the exit code is 2 if one fails.
+    """
+    from moore_tui.headless import tools
+
+    tools.become("data_validate", reference, task=task, json=as_json)
+
+
+@data_app.command("check-physics")
+def check_physics(reference: Reference, task: Task = None, rows: Rows = None, as_json: o.Json = False) -> NoReturn:
+    """Check which version of its task made a data set.
+
+    Rows are replayed in the simulator from their states; the exit code is 2 if they are another version's.
+    """
+    from moore_tui.headless import tools
+
+    tools.become("data_check_physics", reference, task=task, rows=rows, json=as_json)
 
 
 @data_app.command()

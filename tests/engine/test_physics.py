@@ -20,7 +20,7 @@ STEPS = 1500
 @functools.cache
 def collected(task: str) -> dict[str, np.ndarray]:
     """Rows of a smoothly random policy, as a data set file holds them."""
-    env = physics._make(task)
+    env = physics.make(task)
     inner = env.unwrapped
     rng = np.random.default_rng(0)
     obs, _ = env.reset(seed=0)
