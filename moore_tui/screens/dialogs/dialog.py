@@ -24,7 +24,7 @@ class Dialog(ModalScreen[ScreenResultType]):
         padding: 0 1; border: round $primary; background: $surface;
     }
     Dialog.-ascii .dialog-box { border: ascii $primary; }
-    Dialog .dialog-text-frame { height: auto; max-height: 12; margin-bottom: 1; }
+    Dialog .dialog-text-frame { height: auto; max-height: 40vh; margin-bottom: 1; }
     Dialog .dialog-text-frame.-empty { display: none; }
     Dialog .dialog-text { height: auto; }
     Dialog .dialog-field { height: 1; }
@@ -32,7 +32,11 @@ class Dialog(ModalScreen[ScreenResultType]):
     Dialog .dialog-field Input { width: 1fr; background: $panel; }
     Dialog .dialog-keys { height: 1; margin-top: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "no", "cancel", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "no", "cancel", priority=True),
+        Binding("pagedown", "text('down')", "more of the text", show=False),
+        Binding("pageup", "text('up')", "back in the text", show=False),
+    ]
     KEYS: ClassVar[str] = "enter accept   esc cancel"
     AUTO_FOCUS = ".dialog-first"
 
@@ -65,6 +69,10 @@ class Dialog(ModalScreen[ScreenResultType]):
     def body(self) -> list[Widget]:
         """The widgets between the text and the keys; the one of class dialog-first has the focus."""
         return []
+
+    def action_text(self, way: str) -> None:
+        """A page of a text that is too long for the box."""
+        getattr(self.query_one(".dialog-text-frame", VerticalScroll), f"scroll_page_{way}")(animate=False)
 
     def action_no(self) -> None:
         self.dismiss(None)
