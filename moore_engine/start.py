@@ -15,6 +15,7 @@ import torch
 
 from moore_engine import checkpoint, config
 from moore_engine.config import Config
+from moore_engine.data.catalogue import MINARI, minari_dir
 from moore_engine.data.source import DataError, load, present
 from moore_engine.data.transitions import Transitions
 from moore_engine.envs import Env, TaskError
@@ -98,7 +99,8 @@ def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
     """The run's data set, checked against the sha256 that was frozen with the run."""
     if not present(settings.data.path):
         raise StartError(
-            f"there is no file {settings.data.path} any more: point to it with `moore-console resume RUN --data PATH`."
+            f"there is no data set {settings.data.path} any more: point to it with `moore-console resume RUN --data "
+            f"PATH`{_minari_folder(settings.data.path)}."
         )
     env = Env(settings.data.task, 0, trust_code=trust)
     data = load(settings.data.path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
@@ -106,10 +108,14 @@ def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
     env.close()
     if settings.data.sha256 and data.sha256 != settings.data.sha256:
         raise StartError(
-            f"{settings.data.path} is not the file this run began with (sha256 {data.sha256[:12]}..., "
+            f"{settings.data.path} is not the data set this run began with (sha256 {data.sha256[:12]}..., "
             f"expected {settings.data.sha256[:12]}...): point to it with `moore-console resume RUN --data PATH`."
         )
     return data
+
+
+def _minari_folder(path: str) -> str:
+    return f", or set MINARI_DATASETS_PATH, now {minari_dir()}" if path.startswith(MINARI) else ""
 
 
 def device(settings: Config) -> torch.device:

@@ -58,16 +58,20 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, Any]:
-    from moore_engine.data.source import load, locate
+    from moore_engine.data import source
     from moore_engine.envs import Env
     from moore_engine.start import device
     from moore_engine.terminations import for_task
 
-    path = locate(settings.data.path, base)
-    settings = change(settings, "data", path=path)
+    path = source.locate(settings.data.path, base)
+    settings = change(settings, "data", path=path, task=settings.data.task or source.task(path) or "")
+    if not settings.data.task:
+        raise ConfigError(
+            f"data.task is empty and {path} names no task: add --set data.task=Hopper-v4, or use a preset."
+        )
     termination = for_task(settings.data.task, settings.data.termination or None, trust)
     env = Env(settings.data.task, 0, trust_code=trust)
-    data = load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
+    data = source.load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
                 low=env.low, high=env.high, termination=termination)  # fmt: skip
     env.close()
     _check_priority(settings.online.priority, data.table, trust)

@@ -86,7 +86,7 @@ def test_an_extended_run_killed_at_once_goes_on_to_its_new_last_epoch(tmp_path: 
 def test_another_data_set_than_the_frozen_one_is_refused(tmp_path: Path, data: Path) -> None:
     run = runs.make_run(tmp_path / "other", data, f"data.sha256={'0' * 64}")
     assert runs.finish(run) == EXIT_USAGE
-    assert "is not the file this run began with" in (run.log / "trainer.log").read_text()
+    assert "is not the data set this run began with" in (run.log / "trainer.log").read_text()
 
 
 def test_a_data_set_that_went_away_is_asked_for_by_name(tmp_path: Path) -> None:

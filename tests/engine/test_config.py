@@ -205,11 +205,12 @@ def test_alpha_without_the_priority_sampler_warns_only_if_someone_set_it() -> No
     assert cfg.resolve("hopper-random", sets=["online.alpha=2"]).warnings == []
 
 
-def test_a_launch_needs_data_and_a_task() -> None:
+def test_a_launch_needs_data_and_a_collection_a_task() -> None:
     with pytest.raises(ConfigError, match="--data"):
         cfg.check_launchable(cfg.resolve("hopper-random").config)
     with pytest.raises(ConfigError, match=r"data\.task"):
-        cfg.check_launchable(cfg.resolve(flags={"data": "d.hdf5"}).config)
+        cfg.check_launchable(cfg.resolve(flags={"task": ""}, sets=['run.algo="collect"']).config)
+    cfg.check_launchable(cfg.resolve(flags={"data": "d.hdf5"}).config)
     cfg.check_launchable(cfg.resolve("quickstart").config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,13 +65,24 @@ def test_a_relative_path_is_taken_from_the_callers_folder(data: Path, tmp_path: 
         ((), "Hoper-v4", "Hopper-v4"),
         (("data.termination=os:system",), TASK, "--trust-code os:system"),
         (("run.from=/nowhere/run@switch",), TASK, "run.from"),
-        (("data.task=",), TASK, "data.task is empty"),
     ],
 )
 def test_bad_settings_are_one_sentence(data: Path, sets: tuple[str, ...], task: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         prepare(request(data, *sets, task=task))
     assert "\n" not in str(caught.value)
+
+
+def test_a_task_left_open_is_the_one_the_data_set_names(data: Path, tmp_path: Path) -> None:
+    assert parsed(prepare(request(data, "data.task=")), tmp_path).data.task == TASK
+
+
+def test_a_task_that_nothing_names_is_asked_for(data: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(data, tmp_path / "nameless.hdf5"))
+    with h5py.File(copy, "a") as file:
+        del file.attrs["task"]
+    with pytest.raises(ConfigError, match=r"data\.task is empty"):
+        prepare(request(copy, "data.task="))
 
 
 def truncated(path: Path) -> None:
