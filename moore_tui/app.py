@@ -73,7 +73,8 @@ class MooreConsole(App[int]):
         )
         self.steering, self.player = Steering(self), Player(self)
         self.gauge = Gauge()
-        self._untold = False
+        self._looked = self._untold = False
+        self._wanted = options.attach
         self._errors: set[str] = set()
         self.theme = colours.theme(self, self.settings.theme)
         self._filters_used = colours.filters(self, options.ascii)
@@ -84,8 +85,6 @@ class MooreConsole(App[int]):
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme())
-        if self.options.attach:
-            self.selected = self.options.attach
         if self.watcher:
             self.watcher.start()
 
@@ -100,9 +99,15 @@ class MooreConsole(App[int]):
         return WatchScreen()
 
     def refresh_facts(self) -> None:
-        """Look now and show all there is; for a console without a watcher (options.hz is 0)."""
+        """Look now and show all there is; for a console without a watcher (options.hz is 0).
+
+        The screen asks for curves when it has seen the runs, so that a second look brings them.
+        """
         self.feed.poll(budget_s=60.0)
+        self._looked = True
         self.show_facts()
+        if self.feed.poll(budget_s=60.0):
+            self.show_facts()
 
     def _found(self) -> None:
         """In the watcher's thread: something changed. One message waits at a time, however long it waits."""
@@ -118,12 +123,15 @@ class MooreConsole(App[int]):
             self.call_later(self.answer, f"the runs cannot be read: {error!r}", "refused")
 
     def on_facts_changed(self) -> None:
-        self._untold = False
+        self._looked, self._untold = True, False
         self.show_facts()
 
     def show_facts(self) -> None:
-        """Have the uppermost screen that is no dialog show what the feed holds now."""
-        if screen := self.framed:
+        """Have the uppermost screen that is no dialog show what the feed holds now; nothing before the first look."""
+        screen = self.framed
+        if screen is not None and self._looked:
+            if self._wanted in self.feed.snapshots:
+                self.selected, self._wanted = self._wanted, None
             note = self.player.note() or self.feed.trouble or ("read-only" if self.options.readonly else "")
             screen.top(self.feed.snapshots, self.gauge.machine, note)
             screen.facts_changed()

@@ -15,7 +15,6 @@ from moore_engine.rundir import EXIT_DONE, RunDir
 from moore_tui.headless import find
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
 from moore_tui.options import Options
-from moore_tui.runs.errors import RunNotFound
 
 EXAMPLE = "example"
 """A recorded run that comes with the console; one of the same name in the runs folder goes before it."""
@@ -52,13 +51,11 @@ def replay(run: str, runs_dir: str | None, speed: float, **view: Any) -> int:
 
 def recorded(name: str, runs_dir: str | None) -> RunDir:
     """The run of this name, or the example that comes with the package."""
-    try:
-        return find.run(name, runs_dir)
-    except RunNotFound:
-        example = RunDir(Path(__file__).parent / EXAMPLE)
-        if name != EXAMPLE or not example.exists():
-            raise
+    example = RunDir(Path(__file__).parent / EXAMPLE)
+    own = RunDir(find.runs_dir(runs_dir) / EXAMPLE)
+    if name == EXAMPLE and example.exists() and not own.exists():
         return example
+    return find.run(name, runs_dir)
 
 
 def options(

@@ -27,7 +27,7 @@ BREATH_S = 0.01
 
 
 class Watcher:
-    """Calls `tell` from its own thread after each look that found something new, at most `hz` times a second.
+    """Calls `tell` from its own thread after the first look and each that found something new, at most `hz` a second.
 
     `broken` gets an error of the feed, in the same thread; the next look comes all the same.
     """
@@ -76,7 +76,7 @@ class Watcher:
         return QUIET_S
 
     def _watch(self) -> None:
-        told, untold = 0.0, False
+        told, untold = 0.0, True
         while not self._over:
             try:
                 untold |= self._feed.poll()

@@ -70,7 +70,9 @@ class Replay:
 
     @property
     def place(self) -> float:
-        """How far the playing is, 0 to 1."""
+        """How far the playing is, or was asked to go, 0 to 1."""
+        if self._wanted is not None:
+            return self._wanted
         whole = self._timeline.duration
         return min(1.0, self._at / whole) if whole else float(self._timeline.complete)
 

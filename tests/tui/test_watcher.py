@@ -35,12 +35,12 @@ def watching(feed: Feed, tell: Callable[[], None] = lambda: None, **options: Any
         watcher.stop()
 
 
-def test_only_looks_that_found_something_are_told() -> None:
+def test_the_first_look_is_told_and_those_that_found_something() -> None:
     told: list[int] = []
     feed = Feed(lambda number: number in (2, 5))
     with watching(feed, lambda: told.append(feed.polls)):
         wait_for(lambda: feed.polls > 8)
-    assert told == [2, 5]
+    assert told == [1, 2, 5]
 
 
 def test_it_tells_from_its_own_thread() -> None:
