@@ -6,7 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moore_engine import events
@@ -34,13 +34,23 @@ def settings(run: RunDir) -> dict[str, Any]:
 
 def groups(runs: Sequence[RunDir]) -> dict[str, list[RunDir]]:
     """Runs by what they differ in beside the seed, as "online.sampler=uniform" -> runs; a single group is called ""."""
-    every = [settings(run) for run in runs]
+    return {label: [runs[i] for i in members] for label, members in alike([settings(run) for run in runs]).items()}
+
+
+def alike(every: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Configurations (as `settings` gives them) that are equal, by place; the label says what tells them apart."""
+    telling = [key for key, _ in differences(every)]
+    found: dict[tuple[str, ...], list[int]] = {}
+    for place, each in enumerate(every):
+        found.setdefault(tuple(repr(each.get(key)) for key in telling), []).append(place)
+    return {_label(every[members[0]], telling): members for members in found.values()}
+
+
+def differences(every: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """Keys in which configurations differ, each with its value in every one of them (None where it has none)."""
     keys = sorted({key for each in every for key in each})
-    telling = [key for key in keys if len({repr(each.get(key)) for each in every}) > 1]
-    found: dict[tuple[str, ...], list[RunDir]] = {}
-    for run, each in zip(runs, every, strict=True):
-        found.setdefault(tuple(repr(each.get(key)) for key in telling), []).append(run)
-    return {_label(settings(members[0]), telling): members for members in found.values()}
+    values = [(key, [each.get(key) for each in every]) for key in keys]
+    return [(key, found) for key, found in values if len(set(map(repr, found))) > 1]
 
 
 def _visible(run: RunDir) -> list[dict[str, Any]]:
@@ -57,5 +67,5 @@ def _inherited(run: RunDir, seen: frozenset[str]) -> list[dict[str, Any]]:
     return _inherited(parent, seen | {origin}) + [event for event in _visible(parent) if event["seq"] <= last]
 
 
-def _label(values: dict[str, Any], keys: Sequence[str]) -> str:
+def _label(values: Mapping[str, Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key}={str(values.get(key))[:12]}" for key in keys)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from moore_tui.runs.plan import Plan
 from moore_tui.runs.table import Event, Table, number
 from moore_tui.runs.tail import Batch
+from moore_tui.runs.working_hours import WorkingHours
 
 AXES = ("step", "wall", "env", "switch")
 """SAC updates of the run; seconds since its first event; environment steps since the switch; updates since it."""
@@ -82,6 +83,17 @@ class RunSeries:
     def attempts(self) -> list[Event]:
         """The `run` event of every attempt that was not lost whole, oldest first."""
         return list(self._runs)
+
+    @property
+    def parent(self) -> RunSeries | None:
+        """The curves of the run that this one branched off."""
+        return self._parent
+
+    @property
+    def working_s(self) -> float:
+        """Seconds from the first event to the last, without the gaps between attempts and without pauses."""
+        with self._lock:
+            return self._hours.seconds
 
     @property
     def newest(self) -> Event | None:
@@ -197,6 +209,7 @@ class RunSeries:
         self._runs: list[Event] = []
         self._switch: SwitchPoint | None = None
         self._first_t: float | None = None
+        self._hours = WorkingHours()
         self._x: dict[tuple[str, str], tuple[Any, array[float]]] = {}
         for kind in self._parent.kinds if self._parent else ():
             self._new(kind)
@@ -210,6 +223,7 @@ class RunSeries:
             return
         if self._first_t is None:
             self._first_t = number(events[0].get("t"))
+        self._hours.add(events)
         groups: dict[str, list[Event]] = {}
         for event in events:
             groups.setdefault(event["k"], []).append(event)
@@ -237,6 +251,8 @@ class RunSeries:
                 self._last[kind] = table.row(table.own - 1)
             else:
                 self._last.pop(kind, None)
+        newest = self.newest
+        self._hours.drop_after(seq, number(newest.get("t")) if newest else math.nan)
         for some in (self._acks, self._warns, self._runs):
             while some and some[-1]["seq"] > seq:
                 some.pop()

@@ -123,7 +123,7 @@ class Table:
     def row(self, index: int) -> Event:
         """An own row as the event it was, as far as its numbers tell."""
         numbers = {name: column[index] for name, column in self._columns.items() if name != "online"}
-        known = {name: value for name, value in numbers.items() if value == value}
+        known = {name: value for name, value in numbers.items() if math.isfinite(value)}
         return {"k": self.kind, "stage": "online" if self._columns["online"][index] else "offline", **known}
 
     def _own(self, name: str, start: int) -> array[float]:
