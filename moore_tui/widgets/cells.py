@@ -31,7 +31,9 @@ class Cells:
         self.styles = np.zeros((height, width), np.uint8)
 
     def write(self, x: int, y: int, text: str, style: int = 0) -> int:
-        """Write text from a cell on, as far as the row goes; the column after it."""
+        """Write text from a cell on, as far as the row goes; the column after it. Half a wide character goes blank."""
+        if 0 < x < self.width and 0 <= y < self.height and self.codes[y, x] == REST:
+            self.codes[y, x - 1] = BLANK
         for character in text:
             size = get_character_cell_size(character)
             if size == 0 or x < 0 or not 0 <= y < self.height:
@@ -42,7 +44,16 @@ class Cells:
             if size == 2:
                 self.codes[y, x + 1], self.styles[y, x + 1] = REST, style
             x += size
+        if 0 <= x < self.width and 0 <= y < self.height and self.codes[y, x] == REST:
+            self.codes[y, x] = BLANK
         return x
+
+    def to_ascii(self) -> None:
+        """Replace what is not ASCII; a wide character takes a blank as well."""
+        for character, plain in {"–": "-", "…": "~"}.items():
+            self.codes[self.codes == ord(character)] = ord(plain)
+        self.codes[self.codes == REST] = BLANK
+        self.codes[self.codes > 126] = ord("?")
 
     def column(self, x: int, begin: int, end: int, character: str, style: int) -> None:
         """One character in the rows from `begin` to before `end`."""

@@ -10,7 +10,7 @@ import numpy as np
 from moore_tui.widgets.axes import Tick, duration, readable, shortest, ticks
 from moore_tui.widgets.cells import Cells
 from moore_tui.widgets.chart_curves import Curve, curves
-from moore_tui.widgets.chart_field import Field
+from moore_tui.widgets.chart_field import Field, sample
 from moore_tui.widgets.chart_fit import Fit
 from moore_tui.widgets.chart_frame import Frame
 from moore_tui.widgets.chart_view import ChartView, Mark, Series
@@ -88,8 +88,8 @@ class Chart:
         self._scale()
         self.frame = self.field = None
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
-            newest = next((value for _, value in self.readings(np.inf) if value is not None), np.nan)
-            cells.write(0, height // 2, shortest(newest, width), self.looks.number("label"))
+            newest = next((value for _, value in self.readings(np.inf) if value is not None), None)
+            cells.write(0, height // 2, "-" if newest is None else shortest(newest, width), self.looks.number("label"))
             return cells
         y_ticks = ticks(self.y_scale, _y_labels(height)) if self.y_scale else []
         widest = max((len(tick.label) for tick in y_ticks), default=0)
@@ -104,6 +104,8 @@ class Chart:
         cells.codes[frame.top : frame.top + frame.rows, frame.left :] = field.codes
         cells.styles[frame.top : frame.top + frame.rows, frame.left :] = field.styles
         self._surround(cells, frame, field, y_ticks)
+        if self.ascii:
+            cells.to_ascii()
         return cells
 
     def readings(self, x: float) -> list[tuple[Series, float | None]]:
@@ -116,9 +118,15 @@ class Chart:
             if curve.series.name:
                 found.append((curve.series, value))
             begun = None if curve.series.name else value
-        if begun is not None and self.curves:
+        if begun is not None:
             found.append((self.curves[-1].series, begun))
         return found
+
+    def legend_entries(self) -> list[tuple[str, Series]]:
+        """What stands for each series that has a name, and the series."""
+        series = self.content.series
+        samples = [sample(series, index, self.content.stacked, self.ascii) for index in range(len(series))]
+        return [(mark, each) for mark, each in zip(samples, series, strict=True) if each.name]
 
     @property
     def edge(self) -> float:
@@ -172,8 +180,11 @@ class Chart:
         frame.x_axis(cells, x_ticks, look("axis"))
         boundary = None if content.boundary is None else field.column(content.boundary)
         if boundary is not None:
+            frame.boundary(cells, boundary, look("boundary"))
+        frame.x_labels(cells, x_ticks, look("label"))
+        if boundary is not None:
             frame.stages(cells, boundary, look("boundary"))
-        frame.x_labels(cells, x_ticks, content.x_label, look("label"), look("muted"))
+        frame.x_name(cells, content.x_label, look("muted"))
         for mark in content.marks:
             if (column := field.column(mark.x)) is not None:
                 frame.mark(cells, column, mark.glyph, look("cursor"))
@@ -185,10 +196,12 @@ class Chart:
         head, label = "", self.looks.number("label")
         if self.cursor is not None:
             head = f"{self.content.x_label} {self._place()}".strip()
+        values = dict(self.readings(self.edge)) if self.cursor is not None else {}
         entries = []
-        for series, value in self.readings(self.edge):
+        for mark, series in self.legend_entries():
+            value = values.get(series, np.nan)
             text = "" if self.cursor is None else readable(np.nan if value is None else value)
-            entries.append((series.dash, series.name, text, self.looks.number(series.color)))
+            entries.append((mark, series.name, text, self.looks.number(series.color)))
         frame.legend(cells, head, entries, label)
 
     def _place(self) -> str:
@@ -204,4 +217,4 @@ class Chart:
 
 def _y_labels(height: int) -> int:
     """How many labels a y axis of this height has room for."""
-    return min((height - 1) // 2, max(3, height // 5), 8)
+    return min((height - 1) // 2, max(3, (height + 1) // 3), 8)

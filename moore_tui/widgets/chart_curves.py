@@ -32,11 +32,13 @@ class Curve:
         return slice(max(int(begin) - 1, 0), int(end) + 1)
 
     def at(self, x: float) -> tuple[float, float] | None:
-        """The last point with a value at or before `x`."""
+        """The last point with a value at or before `x`; of an area its own height."""
         place = int(np.searchsorted(self.x, x, "right")) - 1
         while place >= 0 and not np.isfinite(self.y[place]):
             place -= 1
-        return (float(self.x[place]), float(self.y[place])) if place >= 0 else None
+        if place < 0:
+            return None
+        return float(self.x[place]), float(self.y[place] - (0.0 if self.base is None else self.base[place]))
 
 
 def curves(series: Sequence[Series], smoothing: float, stacked: bool) -> list[Curve]:
@@ -45,14 +47,14 @@ def curves(series: Sequence[Series], smoothing: float, stacked: bool) -> list[Cu
     if stacked:
         top: Curve | None = None
         for curve in (each for each in made if each.series.filled):
-            curve.base = np.zeros_like(curve.y) if top is None else np.interp(curve.x, top.x, top.y)
+            curve.base = np.zeros_like(curve.y) if top is None or not top.x.size else np.interp(curve.x, top.x, top.y)
             curve.y = curve.y + curve.base
             top = curve
     return made
 
 
 def _curve(series: Series, smoothing: float) -> Curve:
-    x = np.asarray(series.x, np.float64)
+    x = _drawable(series.x)
     edges = (series.y, series.low, series.high)
     y, low, high = (None if each is None else _drawable(each) for each in edges)
     assert y is not None

@@ -12,6 +12,7 @@ import numpy as np
 
 from moore_tui.widgets.cells import BLANK
 from moore_tui.widgets.chart_curves import Curve
+from moore_tui.widgets.chart_view import Series
 from moore_tui.widgets.raster import Raster
 from moore_tui.widgets.scale import Scale
 from moore_tui.widgets.thinning import thinned
@@ -19,7 +20,12 @@ from moore_tui.widgets.thinning import thinned
 BRAILLE = 0x2800
 GLYPHS = {"solid": "*", "dashed": "+", "dotted": "o", "dashdot": "x"}
 """ASCII stands for a dash by a character; bands and raw curves are full stops."""
+SAMPLES = {"solid": "━━", "dashed": "┅┅", "dotted": "··", "dashdot": "━·"}
+"""A dash as a legend shows it."""
+DENSITIES = (1, 0, 2)
+"""How dense the areas of a stacked chart are, by turns: half, sparse, full."""
 FILLS = "=:#"
+FILL_SAMPLES = ("⢕⢕", "⠅⠅", "⣿⣿")
 FAR = 1 << 40
 Part = tuple[slice, np.ndarray]
 """The points of a curve that the x axis shows, and their columns of dots."""
@@ -65,7 +71,7 @@ class Field:
         lines = np.zeros(self.codes.shape, np.uint8)
         for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
             if curve.base is not None:
-                fill = partial(self.raster.area, density=(1, 0, 2)[index % 3])
+                fill = partial(self.raster.area, density=DENSITIES[index % 3])
                 cells = self._between(part, curve.y, curve.base, fill)
                 self._lay(cells, FILLS[index % 3], self.number(curve.series.color, dim=True))
         for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
@@ -140,3 +146,11 @@ class Field:
 
     def _dot_rows(self, y: np.ndarray) -> np.ndarray:
         return (1.0 - self.y_scale.share(y)) * (self.raster.height - 1)
+
+
+def sample(series: Sequence[Series], index: int, stacked: bool, ascii: bool) -> str:
+    """What stands for a series in a legend, two cells."""
+    if stacked and series[index].filled:
+        return FILLS[index % 3] * 2 if ascii else FILL_SAMPLES[index % 3]
+    dash = series[index].dash
+    return GLYPHS[dash] * 2 if ascii else SAMPLES[dash]

@@ -9,9 +9,6 @@ from rich.cells import cell_len, set_cell_size
 
 from moore_tui.widgets.cells import Cells
 
-SAMPLES = {"solid": "━━", "dashed": "┅┅", "dotted": "··", "dashdot": "━·"}
-ASCII_SAMPLES = {"solid": "**", "dashed": "++", "dotted": "oo", "dashdot": "xx"}
-"""A dash as the legend shows it."""
 NAME_WIDTHS = (1000, 24, 16, 10, 6, 0)
 LEGEND_GAP = 2
 
@@ -61,27 +58,35 @@ class Frame:
             if at is not None:
                 cells.write(self.left + at, self.line, "+" if self.ascii else "┬", axis)
 
-    def stages(self, cells: Cells, column: int, style: int) -> None:
-        """The boundary among the labels, between the words offline and online if they leave room for others."""
-        x = self.left + column
-        words = self.columns >= 48 and column >= len("offline ") and column + len(" online") < self.columns
-        text, begin = ("offline ┊ online", x - len("offline ")) if words else ("┊", x)
-        cells.write(begin, self.labels, text.replace("┊", ":") if self.ascii else text, style)
-        self._taken.append((begin, begin + len(text)))
+    def boundary(self, cells: Cells, column: int, style: int) -> None:
+        """The boundary's mark among the labels, which keep clear of it."""
+        self._place(cells, self.left + column, ":" if self.ascii else "┊", style, gap=0)
 
-    def x_labels(
-        self, cells: Cells, ticks: Sequence[tuple[int | None, str]], name: str, label: int, muted: int
-    ) -> None:
-        """Labels below their ticks, whole or not at all, and the axis' name at the end if there is room."""
+    def stages(self, cells: Cells, column: int, style: int) -> None:
+        """The words offline and online on both sides of the boundary, each where the labels left room for it."""
+        x = self.left + column
+        self._place(cells, x - len("offline "), "offline", style)
+        self._place(cells, x + len("| "), "online", style)
+
+    def x_labels(self, cells: Cells, ticks: Sequence[tuple[int | None, str]], style: int) -> None:
+        """Labels below their ticks, whole or not at all."""
         for at, text in ticks:
             if at is not None and len(text) <= cells.width:
                 begin = self.left + at - len(text) // 2
-                self._place(cells, min(max(begin, 0), cells.width - len(text)), text, label)
-        self._place(cells, cells.width - cell_len(name), name, muted, gap=2)
+                self._place(cells, min(max(begin, 0), cells.width - len(text)), text, style)
+
+    def x_name(self, cells: Cells, name: str, style: int) -> None:
+        """The axis' name at its end, if there is room."""
+        self._place(cells, cells.width - cell_len(name), name, style, gap=2)
 
     def _place(self, cells: Cells, begin: int, text: str, style: int, gap: int = 1) -> None:
         end = begin + cell_len(text)
-        if text and begin >= 0 and all(end + gap <= a or b + gap <= begin for a, b in self._taken):
+        if (
+            text
+            and begin >= 0
+            and end <= cells.width
+            and all(end + gap <= a or b + gap <= begin for a, b in self._taken)
+        ):
             cells.write(begin, self.labels, text, style)
             self._taken.append((begin, end))
 
@@ -91,10 +96,7 @@ class Frame:
             cells.write(self.left + column, self.line, "^" if self.ascii else glyph, style)
 
     def legend(self, cells: Cells, head: str, entries: Sequence[tuple[str, str, str, int]], label: int) -> None:
-        """One row above the field: `head`, then (dash, name, value, style) of each series; names give way to values."""
-        if not self.top:
-            return
-        samples = ASCII_SAMPLES if self.ascii else SAMPLES
+        """One row above the field: `head`, then (sample, name, value, style) of each; names give way to values."""
         room = cells.width - 1
         for width in NAME_WIDTHS:
             texts = [_entry(name, value, width) for _, name, value, _ in entries]
@@ -103,10 +105,10 @@ class Frame:
                 break
         x = cells.write(1, 0, head, label)
         x += LEGEND_GAP if head else 0
-        for (dash, _, _, style), text in zip(entries, texts, strict=True):
+        for (sample, _, _, style), text in zip(entries, texts, strict=True):
             if x + 2 + cell_len(text) > cells.width:
                 break
-            x = cells.write(x, 0, samples[dash], style)
+            x = cells.write(x, 0, sample, style)
             x = cells.write(x, 0, text, label) + LEGEND_GAP
 
 

@@ -23,7 +23,6 @@ from moore_tui.keys import bindings
 from moore_tui.messages import WindowChanged
 from moore_tui.widgets.cells import Cells
 from moore_tui.widgets.chart import Chart, Content
-from moore_tui.widgets.chart_frame import ASCII_SAMPLES, SAMPLES
 from moore_tui.widgets.chart_view import ChartView, Mark, Series
 from moore_tui.widgets.palette import Palette, palette
 
@@ -113,11 +112,10 @@ class CurvePlot(Widget, can_focus=True):
     def legend_text(self) -> Text:
         """Dash and name of each series, for the title of a pane."""
         colors = self._palette or self._theme_palette()
-        samples = ASCII_SAMPLES if self.ascii else SAMPLES
         text = Text()
-        for series in (each for each in self.chart.content.series if each.name):
+        for sample, series in self.chart.legend_entries():
             text.append("  " if text else "")
-            text.append(samples[series.dash], colors.style(series.color)).append(f" {series.name}")
+            text.append(sample, colors.style(series.color)).append(f" {series.name}")
         return text
 
     def render_line(self, y: int) -> Strip:
