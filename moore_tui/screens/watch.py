@@ -60,6 +60,7 @@ class WatchScreen(Framed):
         ]
         self.hidden_line = HiddenLine(id=HIDDEN)
         self.board = Board(*self.panes, self.hidden_line)
+        self._at = "runs"
         self._listed: tuple[object, ...] = ()
         self._marked: list[str] = []
         self._soon: Timer | None = None
@@ -162,20 +163,25 @@ class WatchScreen(Framed):
         return self._settings[name]
 
     def on_run_selected(self, message: RunSelected) -> None:
+        first = self.console.selected is None
         self.console.selected = message.run_id
-        self._look_up()
+        self._look_up(0.0 if first else REST_S)
 
     def on_marks_changed(self, message: MarksChanged) -> None:
-        self._look_up()
+        self._look_up(0.0)
 
-    def _look_up(self) -> None:
+    def _look_up(self, rest_s: float) -> None:
         """Have the curves read, and show them once the cursor rests: the list is painted first."""
         console = self.console
         console.feed.open([name for name in (console.selected, *self._in_order()) if name])
         console.nudge()
         if self._soon is not None:
             self._soon.stop()
-        self._soon = self.set_timer(REST_S, self._show)
+            self._soon = None
+        if rest_s:
+            self._soon = self.set_timer(rest_s, self._show)
+        else:
+            self._show()
 
     def on_window_changed(self, message: WindowChanged) -> None:
         """One chart shows another part: all do."""
@@ -183,8 +189,17 @@ class WatchScreen(Framed):
         self.console.chart = message.view
         self._show()
 
+    def on_descendant_focus(self) -> None:
+        if pane := self._focused_pane():
+            self._at = str(pane.id)
+
     def on_board_arranged(self) -> None:
-        """Other panes are on screen."""
+        """Other panes are on screen; the one with the focus stays among them."""
+        pane = next(pane for pane in self.panes if pane.id == self._at)
+        if not pane.display:
+            self.board.uncover(self._at)
+        if self.focused is None:
+            self.go_to(pane.number)
         self.call_after_refresh(self._show)
 
     def on_run_rows_opened(self) -> None:
@@ -192,11 +207,8 @@ class WatchScreen(Framed):
 
     def on_curve_plot_metric_stepped(self, message: CurvePlot.MetricStepped) -> None:
         """A chart without other metrics: the next pair of panes."""
-        self.action_turn(message.step)
-
-    def action_turn(self, by: int) -> None:
-        """Another pair of panes in the lower half."""
-        self.board.turn(by)
+        self._at = self.board.turn(message.step)
+        self.go_to(next(pane.number for pane in self.panes if pane.id == self._at))
 
     def action_filter(self) -> None:
         """Search where the log has the focus; else filter the runs."""

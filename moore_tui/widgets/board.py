@@ -168,23 +168,22 @@ class Board(Widget):
         self.arrangement = arrangement
         self._settle(self.size)
 
-    def turn(self, pages_on: int) -> None:
-        """Another pair of panes in the lower half."""
-        count = len(pages(self.size))
-        self.arrange_as(Arrangement((self.arrangement.page + pages_on) % count))
+    def turn(self, pages_on: int) -> str:
+        """Another pair of panes in the lower half; the name of the first one."""
+        choice = pages(self.size)
+        page = (self.arrangement.page + pages_on) % len(choice)
+        self.arrange_as(Arrangement(page))
+        return choice[page][0]
 
     def uncover(self, name: str) -> None:
-        """Make sure that a pane is on screen."""
-        zoomed = self.arrangement.zoomed
-        if zoomed == name or (not zoomed and name in places(self.size, self.arrangement)):
-            return
-        for number, page in enumerate(pages(self.size)):
-            if name in page:
-                chosen = Arrangement(number)
-                break
-        else:
-            chosen = Arrangement(self.arrangement.page)
-        self.arrange_as(chosen if name in places(self.size, chosen) else Arrangement(chosen.page, name))
+        """Make sure that a pane is on screen; where one has all the room, this one gets it."""
+        page, zoomed = self.arrangement.page, self.arrangement.zoomed
+        if zoomed:
+            self.arrange_as(Arrangement(page, name))
+        elif name not in places(self.size, self.arrangement):
+            page = next((number for number, names in enumerate(pages(self.size)) if name in names), page)
+            chosen = Arrangement(page)
+            self.arrange_as(chosen if name in places(self.size, chosen) else Arrangement(page, name))
 
     def zoom(self, name: str) -> None:
         """Give a pane all the room, or put it back."""

@@ -43,6 +43,11 @@ def count(value: float | None) -> str:
     raise AssertionError
 
 
+def rate(value: float | None) -> str:
+    """A speed: 1.70, 24.4, 245, 1.93k."""
+    return count(value) if value is not None and abs(value) >= 999.5 else number(value)
+
+
 def rough(value: float | None) -> str:
     """A count that rises all the time, in two digits."""
     return count(value if value is None or not math.isfinite(value) else float(f"{value:.2g}"))

@@ -14,6 +14,12 @@ NAMES = {
     "q": "Q loss", "actor": "actor loss", "temperature": "temperature", "entropy": "entropy", "q_mean": "mean Q",
 }  # fmt: skip
 
+SIGNS = (
+    ("q", "q", "q "), ("actor", "actor", "π "), ("temperature", "temperature", "α "), ("entropy", "entropy", "H "),
+    ("q_mean", "Q", "Q "),
+)  # fmt: skip
+"""Short names for the line below the chart, and shorter ones."""
+
 
 class LossPane(ChartPane):
     number = 5
@@ -44,14 +50,9 @@ class LossPane(ChartPane):
         """The newest value of each metric."""
         last = (view.series.last("loss") if view.series is not None else None) or {}
         line: Line = ()
-        for name, label in (
-            ("q", "q"),
-            ("actor", "actor"),
-            ("temperature", "temp"),
-            ("entropy", "ent"),
-            ("q_mean", "Q"),
-        ):
+        for name, label, sign in SIGNS:
             value = last.get(name)
             shown = number(value if isinstance(value, int | float) else None)
-            line += ((f"{label} ", "dim"), (f"{shown}  ", "strong" if name == self.metrics[self.metric] else ""))
+            head, gap = (f"{label} ", "  ") if self.inner_width >= 56 else (sign, " ")
+            line += ((head, "dim"), (shown + gap, "strong" if name == self.metrics[self.metric] else ""))
         return line

@@ -17,7 +17,7 @@ from moore_tui.runs.filter import BadFilter, Filter, parse
 from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.pane import Pane
 from moore_tui.widgets.run_rows import SORTS, heading, ordered, row
-from moore_tui.widgets.sheet import Line, Sheet, pad
+from moore_tui.widgets.sheet import Line, Sheet
 
 HEADING_FROM = 8
 """Rows from which one is spent on the names of the columns."""
@@ -199,15 +199,16 @@ class RunList(Pane):
     def _tell(self) -> None:
         listed, every = len(self.rows.shots), len(self._shots)
         first, page = self.rows.top + 1, self.rows.page
-        shown = f"{first}–{min(listed, first + page - 1)} of {listed}" if listed > page else f"{listed}"
-        hidden = f" ({every - listed} hidden)" if listed < every else ""
+        shown = f"{listed} of {every}" if listed < every else f"{listed}"
+        if listed > page:
+            shown = f"{first}–{min(listed, first + page - 1)} of {shown}"
         if self.wrong:
             right: Line = ((self.wrong, "bad"),)
         elif self.filter.text:
             right = ((f"/ {self.filter.text}", "info"),)
         else:
             right = ((f"by {self.sort}", "dim"),)
-        self.caption(((self.title, ""), (f" {shown}{hidden}", "dim")), right)
+        self.caption(((self.title, ""), (f" {shown}", "dim")), right)
 
     def on_run_selected(self) -> None:
         self._tell()
@@ -249,6 +250,3 @@ class RunList(Pane):
         self.filter = Filter()
         self._list(self.rows.selected)
         return True
-
-
-__all__ = ["RunList", "RunRows", "pad"]

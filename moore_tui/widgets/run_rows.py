@@ -8,9 +8,9 @@ from typing import Any
 
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.status import STATES
-from moore_tui.widgets.figures import DASH, coarse, count, number, percent, span
+from moore_tui.widgets.figures import DASH, coarse, number, percent, rate, span
 from moore_tui.widgets.sheet import Line, pad
-from moore_tui.widgets.states import STYLE, glyph, words
+from moore_tui.widgets.states import STYLE, glyph, word, words
 
 WIDE, MEDIUM = 70, 44
 """Cells from which a line has a progress bar and all figures, or stage and time left."""
@@ -79,8 +79,8 @@ def bar(share: float | None, width: int) -> str:
 def speed(shot: Snapshot) -> str:
     """Environment steps a second online, updates a second offline."""
     if shot.stage == "online":
-        return f"{count(shot.env_steps_per_s)} st/s" if shot.env_steps_per_s is not None else ""
-    return f"{count(shot.updates_per_s)} up/s" if shot.updates_per_s is not None else ""
+        return f"{rate(shot.env_steps_per_s)} st/s" if shot.env_steps_per_s is not None else ""
+    return f"{rate(shot.updates_per_s)} up/s" if shot.updates_per_s is not None else ""
 
 
 def result(shot: Snapshot) -> str:
@@ -151,10 +151,9 @@ def _with_stage(room: int, longest: int) -> tuple[int, int]:
 
 
 def _narrow(shot: Snapshot, room: int, name: str) -> Line:
-    said = words(shot)
-    if said or shot.state not in ("live", "done"):
-        wide = max(8, room - max(14, min(len(said) + 1, room // 2)))
-        return ((pad(shot.id, wide), name), (pad(f" {said}", room - wide), STYLE[shot.state]))
+    if words(shot) or shot.state not in ("live", "done"):
+        said = word(shot)
+        return ((pad(shot.id, room - len(said) - 1), name), (f" {said}", STYLE[shot.state]))
     return (
         (pad(shot.id, room - 14), name),
         (f"{percent(shot.progress):>5} ", ""),

@@ -9,7 +9,7 @@ import numpy as np
 from textual.app import ComposeResult
 
 from moore_tui.widgets import curves
-from moore_tui.widgets.figures import DASH, count, percent, span
+from moore_tui.widgets.figures import DASH, percent, rate
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.run_rows import left
 from moore_tui.widgets.sheet import Line, Sheet, cut, length
@@ -46,7 +46,8 @@ class SpeedPane(Pane):
     def paint(self, view: RunView) -> None:
         last = (view.series.last("perf") if view.series is not None else None) or {}
         eta = left(view.snapshot)
-        self.caption(((self.title, ""),), (("eta ", "dim"), (eta, "strong")) if eta else ())
+        late: Line = () if view.snapshot.state == "live" else ((" when last heard", "dim"),)
+        self.caption(((self.title, ""), *late), (("eta ", "dim"), (eta, "strong")) if eta else ())
         width = self.inner_width
         lines = [
             self._rates(view, last),
@@ -62,17 +63,15 @@ class SpeedPane(Pane):
     def summary(self, view: RunView) -> str:
         last = (view.series.last("perf") if view.series is not None else None) or {}
         if view.snapshot.stage == "online":
-            return f"{count(_number(last.get('env_steps_per_s')))} st/s"
-        return f"{count(_number(last.get('updates_per_s')))} up/s"
+            return f"{rate(_number(last.get('env_steps_per_s')))} st/s"
+        return f"{rate(_number(last.get('updates_per_s')))} up/s"
 
     def _rates(self, view: RunView, last: dict[str, Any]) -> Line:
         live = view.snapshot.state == "live"
-        word: Line = () if live else ((f"{view.snapshot.state}; when last heard: ", "dim"),)
         doing = last.get("doing")
         return (
-            *word,
-            ("env ", "dim"), (f"{count(_number(last.get('env_steps_per_s')))} st/s", "strong"),
-            ("  updates ", "dim"), (f"{count(_number(last.get('updates_per_s')))}/s", "strong"),
+            ("env ", "dim"), (f"{rate(_number(last.get('env_steps_per_s')))} st/s", "strong"),
+            ("  updates ", "dim"), (f"{rate(_number(last.get('updates_per_s')))}/s", "strong"),
             *((("  now ", "dim"), (_printable(doing), "")) if isinstance(doing, str) and doing and live else ()),
         )  # fmt: skip
 
@@ -145,6 +144,3 @@ def _megabytes(value: float | None) -> str:
     if value is None:
         return DASH
     return f"{value:.0f} MB" if value < 9999.5 else f"{value / 1024:.1f} GB"
-
-
-__all__ = ["SpeedPane", "phases", "span"]

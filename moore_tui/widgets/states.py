@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from moore_tui.runs.alerts import unkept
 from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.figures import count
@@ -40,8 +42,13 @@ def words(shot: Snapshot) -> str:
     else:
         text = f"{shot.state}: {detail}" if detail else shot.state
     if unkept(shot):
-        text = ", ".join(part for part in (text, "no keeper · r adopts") if part)
+        text = ", ".join(part for part in (text, "unkept · r adopts") if part)
     return text
+
+
+def word(shot: Snapshot) -> str:
+    """The first of the words."""
+    return re.split(r"[:,·]", words(shot))[0].strip() or shot.state
 
 
 def position(shot: Snapshot) -> str:
