@@ -63,12 +63,14 @@ def load(path: str | os.PathLike[str], *, sha256: str | None = None, **options: 
         with hdf5.opened(name) as file:
             raw = _read(name, file, wanted)
             stored_next = "next_observations" in file
-        return finish(
-            raw,
-            wanted,
-            lambda raw, wanted: _episodes(raw, wanted, stored_next),
-            lambda: genuine.identify(name, digest.result()),
-        )
+
+        def marks(raw: Raw, wanted: Wanted) -> Marks:
+            flags = (raw.terminals, raw.timeouts)
+            ends, known_next, warnings = divide(name, raw.table, wanted.layout, flags, stored_next, wanted.checks)
+            raw.warnings += warnings
+            return ends, known_next
+
+        return finish(raw, wanted, marks, lambda: genuine.identify(name, digest.result()))
 
 
 def info(path: str | os.PathLike[str]) -> FileInfo:
@@ -166,21 +168,26 @@ def shape(name: str, file: h5py.File) -> tuple[int, int, int]:
     return n, obs_dim, shapes["actions"][1]
 
 
-def _episodes(raw: Raw, wanted: Wanted, stored_next: bool) -> Marks:
-    """Two masks (n,): the last rows of episodes, and the rows whose next_obs is known. Adds to the warnings."""
-    name, table, layout, checks = raw.name, raw.table, wanted.layout, wanted.checks
-    ends = raw.terminals | raw.timeouts
+def divide(
+    name: str, table: Float32, layout: Layout, flags: Marks, stored_next: bool, checks: bool = True
+) -> tuple[Bool, Bool, list[str]]:
+    """Two masks (n,), the last rows of episodes and the rows whose next_obs is known, and warnings.
+
+    Of the table (n, layout.width) only obs and next_obs are looked at; `flags` are (terminals, timeouts), each (n,).
+    """
+    warnings = []
+    ends = flags[0] | flags[1]
     shifted = stored_next and validate.ends_are_shifted(table, layout, ends)
     if stored_next and not shifted:
         joins = validate.find_joins(name, table, layout, ends, refuse=checks)
         if checks and joins.any():
-            raw.warnings.append(
+            warnings.append(
                 f"{name}: {int(joins.sum())} rows neither end nor time out and are not followed by their next "
                 f"observation (first: row {int(joins.argmax())}); they are taken as unmarked time-outs."
             )
-        return ends | joins, np.ones_like(ends)
+        return ends | joins, np.ones_like(ends), warnings
     if shifted and checks:
-        raw.warnings.append(
+        warnings.append(
             f"{name}: next_observations of episodes' last rows are the next episode's first observations, so those "
             f"rows are dropped."
         )
@@ -190,7 +197,7 @@ def _episodes(raw: Raw, wanted: Wanted, stored_next: bool) -> Marks:
     ends = ends | (steps % MAX_EPISODE_STEPS == 0)
     known_next = ~ends
     known_next[-1] = False
-    return ends, known_next
+    return ends, known_next, warnings
 
 
 def _samples(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -48,16 +49,29 @@ def write_d4rl(
     lengths = {key: len(values) for key, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the arrays differ in length: {lengths}.")
-    named = {"task": task, **(attrs or {})}
+    write_arrays(path, arrays, {"task": task, **(attrs or {})}, tick=tick)
+
+
+def write_arrays(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, NDArray[Any]],
+    attrs: Mapping[str, str | int | float | None] | None = None,
+    *,
+    more: Callable[[h5py.File], None] = lambda file: None,
+    tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Writes arrays (n, ...) as they are, by key, with the file's attributes and whatever `more` adds; all or
+    nothing."""
     path = Path(path)
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
     try:
         with h5py.File(part, "w") as file:
-            file.attrs.update({key: value for key, value in named.items() if value is not None})
+            file.attrs.update({key: value for key, value in (attrs or {}).items() if value is not None})
             for key, values in arrays.items():
-                chunk = (max(1, min(CHUNK_ROWS, values.shape[0])), *values.shape[1:])
+                chunk = tuple(max(1, size) for size in (min(CHUNK_ROWS, values.shape[0]), *values.shape[1:]))
                 file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True)
                 tick()
+            more(file)
         _sync(part)
         part.replace(path)
     finally:
