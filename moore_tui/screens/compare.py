@@ -1,0 +1,311 @@
+"""The compare screen: marked runs over one another, aligned at the switch, their figures, and how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.message import Message
+
+from moore_tui.keys import bindings
+from moore_tui.messages import WindowChanged
+from moore_tui.runs import comparison
+from moore_tui.runs.aggregate import Figures, figures
+from moore_tui.runs.comparison import Grouping, Row
+from moore_tui.runs.series import BASELINE, RunSeries
+from moore_tui.screens.frame import Framed
+from moore_tui.widgets import compare_curves, curves
+from moore_tui.widgets import compare_rows as lines
+from moore_tui.widgets.chart_view import AXIS_LABELS, ChartView
+from moore_tui.widgets.compare_curves import METRICS, Metric
+from moore_tui.widgets.curve_plot import CurvePlot
+from moore_tui.widgets.rows import Rows
+from moore_tui.widgets.sheet import Line, Sheet, cut, wrapped
+
+WIDE = 140
+"""Columns from which the differences stand beside the table."""
+MOST_NAMES = 4
+"""Curves up to which the chart has a legend; the table shows the dash of each."""
+NOTHING = (
+    "No run is marked. Go back with esc, put the cursor on a run and press space to mark it; mark some more, "
+    "of other settings or other seeds, and come here again with =."
+)
+
+
+class CompareScreen(Framed):
+    """Shows the console's marked runs; its charts have a view of their own, which begins at the switch's axis."""
+
+    DEFAULT_CSS = """
+    CompareScreen .box { border: round $border-blurred; border-title-color: $foreground; }
+    CompareScreen .box:focus-within { border: round $border; }
+    CompareScreen.-ascii .box { border: ascii $border-blurred; }
+    CompareScreen.-ascii .box:focus-within { border: ascii $border; }
+    CompareScreen #compare-chart { height: 1fr; }
+    CompareScreen #compare-lower { height: auto; layout: vertical; }
+    CompareScreen.-wide #compare-lower { layout: horizontal; }
+    CompareScreen #compare-table, CompareScreen #compare-differences { height: auto; }
+    CompareScreen.-wide #compare-table { width: 2fr; }
+    CompareScreen.-wide #compare-differences { width: 1fr; }
+    CompareScreen #compare-heading, CompareScreen #compare-legend { height: 1; }
+    CompareScreen.-whole #compare-lower { display: none; }
+    CompareScreen #compare-nothing { display: none; height: 1fr; padding: 1 2; }
+    CompareScreen.-nothing #compare-nothing { display: block; }
+    CompareScreen.-nothing .box { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("compare"),
+        *(replace(key, action=f"chart({key.action!r})", show=False) for key in bindings("charts")),
+    ]
+    AUTO_FOCUS = "#compare-rows"
+
+    class Grouped(Message):
+        """The configurations were read."""
+
+        def __init__(self, ids: tuple[str, ...], grouping: Grouping) -> None:
+            super().__init__()
+            self.ids, self.grouping = ids, grouping
+
+    class Figured(Message):
+        """A run's figures were worked out."""
+
+        def __init__(self, run_id: str, of: Hashable, figures: Figures) -> None:
+            super().__init__()
+            self.run_id, self.of, self.figures = run_id, of, figures
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = ChartView(axis="switch")
+        self.metric = 0
+        self.grouped = True
+        self.differing = False
+        self.grouping = Grouping()
+        self._ids: tuple[str, ...] | None = None
+        self._figures: dict[str, tuple[Hashable, Figures]] = {}
+        self._working: dict[str, Hashable] = {}
+        self._horizons = curves.Horizons()
+        self._painted: Hashable = None
+
+    def body(self) -> ComposeResult:
+        yield Sheet(id="compare-nothing")
+        with Vertical(id="compare-chart", classes="box"):
+            yield CurvePlot(id="compare-plot")
+        with Container(id="compare-lower"):
+            with Vertical(id="compare-table", classes="box"):
+                yield Sheet(id="compare-heading")
+                yield lines.ComparedRows(id="compare-rows")
+                yield Sheet(id="compare-legend")
+            with Vertical(id="compare-differences", classes="box"):
+                yield lines.ComparedRows(id="compare-keys")
+
+    def on_mount(self) -> None:
+        self.set_class(self.console.ascii, "-ascii")
+        self.plot.set_reactive(CurvePlot.ascii, self.console.ascii)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= WIDE, "-wide")
+        self.paint()
+
+    @property
+    def plot(self) -> CurvePlot:
+        return self.query_one(CurvePlot)
+
+    @property
+    def shown_metric(self) -> Metric:
+        return METRICS[self.metric]
+
+    @property
+    def runs(self) -> dict[str, RunSeries]:
+        """The curves that were read so far, by run."""
+        feed = self.console.feed
+        return {name: series for name in self._ids or () if (series := feed.series(name)) is not None}
+
+    @property
+    def rows(self) -> list[Row]:
+        return comparison.rows(self.grouping, {name: found for name, (_, found) in self._figures.items()})
+
+    def facts_changed(self) -> None:
+        """Newer facts: curves at once, groups and figures when a thread has them."""
+        console = self.console
+        ids = tuple(sorted(name for name in console.marked if name in console.feed.snapshots))
+        console.feed.open(ids)
+        if ids != self._ids:
+            self._ids = ids
+            self.grouping = Grouping()
+            self._group(ids)
+        for name, series in self.runs.items():
+            self._figure(name, series)
+        key = (ids, *(curves.stamp(series, *self._kinds) for series in self.runs.values()), self.grouping)
+        if key != self._painted:
+            self._painted = key
+            self.paint()
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return (*{each.kind for each in METRICS}, BASELINE)
+
+    def _group(self, ids: tuple[str, ...]) -> None:
+        folder = self.console.feed.runs_dir
+
+        def read() -> None:
+            self.post_message(self.Grouped(ids, comparison.grouping(ids, folder)))
+
+        self.run_worker(read, thread=True, group="grouping", exit_on_error=False)
+
+    def _figure(self, name: str, series: RunSeries) -> None:
+        """Work out a run's figures, unless they are known or under way."""
+        of = (curves.stamp(series, "eval", BASELINE), series.loaded >= 1.0)
+        if self._working.get(name) == of or self._figures.get(name, (None,))[0] == of:
+            return
+        self._working[name] = of
+
+        def work() -> None:
+            self.post_message(self.Figured(name, of, figures(series)))
+
+        self.run_worker(work, thread=True, group="figures", exit_on_error=False)
+
+    @on(Grouped)
+    def grouped_(self, message: Grouped) -> None:
+        if message.ids == self._ids:
+            self.grouping = message.grouping
+            self.facts_changed()
+
+    @on(Figured)
+    def figured(self, message: Figured) -> None:
+        self._figures[message.run_id] = (message.of, message.figures)
+        self._paint_table()
+
+    def paint(self) -> None:
+        """Show everything as it is now."""
+        if not self.stands:
+            return
+        self.set_class(not self._ids, "-nothing")
+        nothing = self.query_one("#compare-nothing", Sheet)
+        nothing.put([((line, ""),) for line in wrapped(NOTHING, max(20, self.size.width - 4))])
+        self._paint_chart()
+        self._paint_table()
+
+    def _paint_chart(self) -> None:
+        metric, axis, runs = self.shown_metric, self.view.axis, self.runs
+        feed = self.console.feed
+        ends = [self._horizons(name, series, feed.plan(name), axis) for name, series in runs.items()]
+        known = [each for each in ends if each is not None]
+        self.plot.set_reactive(CurvePlot.log_y, metric.log)
+        several = compare_curves.looks(self.grouping.groups, self.grouped)
+        self.plot.set_reactive(CurvePlot.legend, len(several) <= MOST_NAMES)
+        reading = any(series.loaded < 1.0 for series in runs.values()) or len(runs) < len(self._ids or ())
+        self.plot.plot(
+            compare_curves.series(self.grouping.groups, runs, metric, axis, self.grouped),
+            view=self.view,
+            boundary=compare_curves.boundary(list(runs.values()), axis),
+            horizon=(min(start for start, _ in known), max(end for _, end in known)) if known else None,
+            x_label=AXIS_LABELS[axis],
+            y_range=metric.span,
+            subject=(self.metric, axis, self._ids),
+            empty="reading..." if reading else f"no {metric.title.lower()} yet",
+        )
+        seeds = any(len(group.ids) > 1 for group in self.grouping.groups)
+        how = " · interquartile mean and quartiles of the seeds" if self.grouped and seeds else ""
+        self.query_one("#compare-chart").border_title = Content(f"1 {metric.title}{how}")
+
+    def _paint_table(self) -> None:
+        wide, rows = self.size.width >= WIDE, self.rows
+        self.query_one("#compare-table").display = wide or not self.differing
+        self.query_one("#compare-differences").display = wide or self.differing
+        table = self.query_one("#compare-rows", Rows)
+        width = max(1, table.size.width)
+        units = {row.unit for row in rows if row.unit}
+        told = f" · {units.pop()}s" if len(units) == 1 else ""
+        if self.grouping.unreadable:
+            told += f" · the configuration of {', '.join(self.grouping.unreadable)} cannot be read"
+        self.query_one("#compare-table").border_title = Content(f"2 {len(self._ids or ())} runs{told}")
+        self.query_one("#compare-heading", Sheet).put([lines.heading(width)])
+        self.query_one("#compare-legend", Sheet).put([lines.legend(width)])
+        most = max(3, self.size.height * 9 // 20 - 4)
+        looks = compare_curves.looks(self.grouping.groups, self.grouped)
+
+        def line(place: int, room: int, style: str) -> Line:
+            row = rows[place]
+            return lines.row_line(row, room, style, looks.get((row.group, row.member)), self.console.ascii)
+
+        table.styles.height = max(1, min(len(rows), most))
+        table.fill(len(rows), line)
+        keys = self.query_one("#compare-keys", Rows)
+        differing = lines.difference_lines(self.grouping)
+        keys.styles.height = max(1, min(len(differing), most + 2))
+        keys.fill(len(differing), lambda row, room, style: cut(differing[row], room))
+        self.query_one("#compare-differences").border_title = Content(
+            f"3 Configurations · {len(self.grouping.differences)} keys differ"
+        )
+
+    @property
+    def _current(self) -> Row | None:
+        rows, cursor = self.rows, self.query_one("#compare-rows", Rows).cursor
+        return rows[cursor] if cursor < len(rows) else None
+
+    @on(WindowChanged)
+    def window_changed(self, message: WindowChanged) -> None:
+        message.stop()
+        self.view = message.view
+        self._paint_chart()
+
+    @on(CurvePlot.MetricStepped)
+    def metric_stepped(self, message: CurvePlot.MetricStepped) -> None:
+        self.metric = (self.metric + message.step) % len(METRICS)
+        self._paint_chart()
+
+    @on(Rows.Opened)
+    def opened(self) -> None:
+        self.action_watch()
+
+    async def action_chart(self, action: str) -> None:
+        """A chart's key, wherever the focus is."""
+        await self.plot.run_action(action)
+
+    def action_seeds(self) -> None:
+        self.grouped = not self.grouped
+        self.paint()
+
+    def action_differences(self) -> None:
+        """The table, or how the configurations differ, where there is no room for both."""
+        self.differing = not self.differing
+        self.paint()
+        self.query_one("#compare-keys" if self.differing else "#compare-rows", Rows).focus()
+
+    def action_unmark(self) -> None:
+        """Take the run, or the group, under the cursor out of the comparison."""
+        if row := self._current:
+            self.console.marked -= set(row.ids)
+            self.facts_changed()
+            self.console.nudge()
+
+    def action_watch(self) -> None:
+        """Go and watch the run under the cursor."""
+        if row := self._current:
+            console = self.console
+            self.app.pop_screen()
+            console.select(row.ids[0])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "filter" and super().check_action(action, parameters)
+
+    def maximise(self) -> None:
+        """The chart alone, or with the table again."""
+        self.toggle_class("-whole")
+
+    def close_layer(self) -> bool:
+        whole = self.has_class("-whole")
+        self.remove_class("-whole")
+        return super().close_layer() or whole
+
+    def go_to(self, number: int) -> None:
+        """1 is the chart, 2 the table, 3 the configurations."""
+        if number in (2, 3) and (number == 3) != self.differing and self.size.width < WIDE:
+            self.action_differences()
+        elif number in (1, 2, 3):
+            self.query_one(("#compare-plot", "#compare-rows", "#compare-keys")[number - 1]).focus()
