@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from moore_engine.rundir import RunDir, boot_id, read_json, start_ticks
@@ -36,6 +37,17 @@ def condition(identity: Identity | None) -> str:
 def alive(identity: Identity | None) -> bool:
     """Whether the process runs on this host now."""
     return condition(identity) == ALIVE
+
+
+def halted(identity: Identity | None) -> bool:
+    """Whether a living process of this host stands still because a signal stopped it (SIGSTOP, a debugger)."""
+    if not identity or not alive(identity):
+        return False
+    try:
+        text = Path(f"/proc/{identity['pid']}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] in ("T", "t")
 
 
 def same(one: Identity | None, other: Identity | None) -> bool:

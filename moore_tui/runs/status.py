@@ -64,6 +64,11 @@ def judge(run: RunDir, state: dict[str, Any], keeper: dict[str, Any], pending: t
     if where == identity.ALIVE:
         promise = beat[1] + GRACE_S if beat else float("inf")
         word, detail = _alive(state, spoken, silent_s if (silent_s or 0) > promise else None, pending)
+        if word in ("live", "paused", "stalled") and (silent_s or 0) > GRACE_S and identity.halted(who):
+            word, detail = (
+                "stalled",
+                f"stopped by a signal, silent for {span(silent_s)}; kill -CONT {who['pid']} wakes it",
+            )
     elif where == identity.ELSEWHERE and not over(state, keeper):
         promise = beat[1] + GRACE_ELSEWHERE_S if beat else 0.0
         host = (who or {}).get("host")
@@ -143,12 +148,14 @@ def span(seconds: float | None) -> str:
 
 
 def _alive(state: dict[str, Any], spoken: bool, silent_s: float | None, pending: tuple[str, ...]) -> tuple[str, str]:
-    if not spoken or state.get("status") == "starting":
+    if not spoken:
         return "starting", ""
     if state.get("status") == "done":
         return "done", ""
     if silent_s is not None:
         return "stalled", f"silent for {span(silent_s)}"
+    if state.get("status") == "starting":
+        return "starting", ""
     waiting = next((_WAITING[verb] for verb in reversed(pending) if verb in _WAITING), "")
     if state.get("paused") or state.get("status") == "paused":
         return "paused", waiting if waiting != "pausing..." else ""

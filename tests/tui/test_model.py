@@ -96,6 +96,29 @@ def test_a_trainer_silent_past_its_promise_is_stalled(run):
         assert seen(run) == ("stalled", "silent for 42 s")
 
 
+def test_a_trainer_that_a_signal_stopped_is_stalled_within_seconds_and_says_how_to_wake_it(run):
+    with sleeper() as (process, who):
+        put_state(run, who)
+        os.kill(process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        beat_at(run, 1.0)
+        assert seen(run)[0] == "live"
+        beat_at(run, 3.0)
+        assert seen(run) == ("stalled", f"stopped by a signal, silent for 3 s; kill -CONT {process.pid} wakes it")
+        os.kill(process.pid, signal.SIGCONT)
+        os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
+        assert seen(run)[0] == "live"
+
+
+def test_a_trainer_that_hangs_while_it_starts_is_stalled_once_its_promise_is_over(run):
+    with sleeper() as (_, who):
+        put_state(run, who, "starting")
+        beat_at(run, 100.0, 120.0)
+        assert seen(run)[0] == "starting"
+        beat_at(run, 200.0, 120.0)
+        assert seen(run)[0] == "stalled"
+
+
 def test_a_paused_trainer_is_paused_and_a_silent_one_is_stalled_all_the_same(run):
     with sleeper() as (_, who):
         put_state(run, who, "paused", paused=True)
