@@ -8,17 +8,17 @@ DASH = "–"
 
 
 def number(value: float | None) -> str:
-    """At most six cells: three significant digits, all digits before the point, no exponent where none is needed."""
+    """At most seven cells: three digits or all before the point, an exponent only where it is needed."""
     if value is None or math.isnan(value):
         return DASH
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     size = abs(value)
+    if size >= 999.5e9:
+        return f"{value:.0e}".replace("e+", "e")
     if size >= 99_999.5:
         return count(value)
-    if size >= 999.5 or value == 0:
-        return f"{value:.0f}"
-    if size >= 99.95:
+    if size >= 99.95 or value == 0:
         return f"{value:.0f}"
     if size >= 9.995:
         return f"{value:.1f}"

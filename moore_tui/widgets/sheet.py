@@ -124,7 +124,7 @@ def pad(text: str, width: int) -> str:
 
 def spread(left: Line, right: Line, width: int, fill: Piece = (" ", "")) -> Line:
     """`left` at the left, `right` at the right, between them the fill; the right one goes first where room is short."""
-    right = right if length(right) + 2 <= width else ()
+    right = right if length(left) + length(right) <= width else ()
     left = cut(left, width - length(right))
     between = max(0, width - length(left) - length(right))
     return (*left, (fill[0] * between, fill[1]), *right)
