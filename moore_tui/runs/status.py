@@ -3,7 +3,7 @@
 starting     a trainer was started and has not spoken yet
 live         it lives and keeps its promise to beat
 paused       it lives and waits for a resume
-stalled      it lives and is silent past its promise
+stalled      it lives and is silent past its promise, or a signal stopped it
 restarting   it crashed and the keeper will start it again
 done         it ended with all its work done
 interrupted  it ended or was killed, and can be resumed
@@ -65,10 +65,8 @@ def judge(run: RunDir, state: dict[str, Any], keeper: dict[str, Any], pending: t
         promise = beat[1] + GRACE_S if beat else float("inf")
         word, detail = _alive(state, spoken, silent_s if (silent_s or 0) > promise else None, pending)
         if word in ("live", "paused", "stalled") and (silent_s or 0) > GRACE_S and identity.halted(who):
-            word, detail = (
-                "stalled",
-                f"stopped by a signal, silent for {span(silent_s)}; kill -CONT {who['pid']} wakes it",
-            )
+            wake = f"kill -CONT {(who or {}).get('pid')} wakes it"
+            word, detail = "stalled", f"stopped by a signal, silent for {span(silent_s)}; {wake}"
     elif where == identity.ELSEWHERE and not over(state, keeper):
         promise = beat[1] + GRACE_ELSEWHERE_S if beat else 0.0
         host = (who or {}).get("host")
