@@ -20,6 +20,7 @@ from typing import Any
 import gymnasium as gym
 import h5py
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from h5py import h5a, h5d, h5g, h5p, h5s, h5t
 from numpy.typing import ArrayLike, NDArray
 
@@ -234,9 +235,9 @@ def _environment(task: str) -> dict[str, str]:
     """The task's specification as Gymnasium has it registered; of a task that it does not know, only its id."""
     spec = gym.registry.get(task.rpartition(":")[2])
     try:
-        text = spec.to_json() if spec else json.dumps({"id": task, "entry_point": None})
-    except (TypeError, ValueError):
-        text = json.dumps({"id": task, "entry_point": None})
+        text = (spec or EnvSpec(task)).to_json()
+    except (TypeError, ValueError):  # its arguments are no JSON
+        text = EnvSpec(task).to_json()
     return {"env_spec": text, "eval_env_spec": text}
 
 
