@@ -8,9 +8,12 @@ import typer
 
 from moore_tui.headless import options as o
 from moore_tui.headless.collect_command import collect
+from moore_tui.headless.exchange_commands import export, import_
 
 data_app = typer.Typer(help="Data sets: find, fetch, look at, check, convert, collect.", rich_markup_mode=None)
 data_app.command()(collect)
+data_app.command("import")(import_)
+data_app.command()(export)
 
 Reference = Annotated[
     str, typer.Argument(metavar="REF", help="A file, a D4RL name, minari:NAMESPACE/NAME-vN or bundled:NAME.")
