@@ -216,7 +216,8 @@ class LaunchScreen(Framed):
         elif action.state == "done":
             self.launching = action.text
             self._say()
-            self.started = self.outlook.names[0]
+            named = action.text.partition("started: ")[2].partition(",")[0]
+            self.started = named or self.outlook.names[0]
             self.facts_changed()
         else:
             self.launching = ""

@@ -12,7 +12,7 @@ from moore_tui.runs.inquiry import Found, Inquiry
 from moore_tui.runs.outlook import Outlook
 from moore_tui.runs.schedule import preview
 from moore_tui.widgets import launch_rows as lines
-from moore_tui.widgets.figures import number, span
+from moore_tui.widgets.figures import size, span
 from moore_tui.widgets.schedule_preview import Preview
 from moore_tui.widgets.sheet import Piece
 
@@ -90,7 +90,7 @@ class Findings:
             time = f"about {span(seconds)}{each}, as fast as this machine is now"
         else:
             time = "not known" if self.inquiry.measured(config) else "being measured ..."
-        return (("time", time), ("disk", f"up to {number(found.disk_mb)} MB{each}")), self.warnings
+        return (("time", time), ("disk", f"up to {size(found.disk_mb * 2**20)}{each}")), self.warnings
 
 
 def blamed(sentence: str, outlook: Outlook) -> str:

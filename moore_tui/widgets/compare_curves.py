@@ -51,7 +51,7 @@ def series(
     for number, group in enumerate(groups):
         parts = {name: halves(runs[name], metric, axis) for name in group.ids if name in runs}
         if look := known.get((number, None)):
-            found += _drawn(group.label, look, list(parts.values()))
+            found += _drawn(group.label if grouped else group.ids[0], look, list(parts.values()))
             continue
         for member, name in enumerate(group.ids):
             if name in parts:

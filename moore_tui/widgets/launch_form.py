@@ -108,10 +108,11 @@ class LaunchForm(Vertical):
         self.choices.styles.height = 1 if self.choices.folded else len(fields)
         self.choices.fill(len(fields), self._field)
         self.settings.fill(len(keys), self._setting)
-        every, changed = len(self.outlook.values), lines.changed(self.outlook)
-        shown = f"{len(keys)} of {every} keys" if len(keys) < every else f"{every} keys"
+        every, changed = len(self.outlook.values), len(lines.changed(self.outlook))
+        shown = f" · {len(keys)} of {every} keys" if len(keys) < every else ""
+        told = f"{changed or 'none'} changed"
         self.query_one("#launch-run").border_title = Content(f"1 {self.title}")
-        self.query_one("#launch-settings").border_title = Content(f"2 Settings · {shown} · {len(changed)} changed")
+        self.query_one("#launch-settings").border_title = Content(f"2 Settings{shown} · {told}")
         self.paint_details()
 
     def paint_details(self) -> None:

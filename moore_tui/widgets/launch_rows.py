@@ -55,8 +55,8 @@ def choices_line(draft: Draft, outlook: Outlook) -> Line:
 
 def settings_line(draft: Draft, outlook: Outlook) -> Line:
     """All settings in one line: those that were changed."""
-    told = ", ".join(f"{key} {outlook.values[key]}" for key in changed(outlook)) or "none is changed"
-    return (("2 Settings  ", "key"), (f"{len(outlook.values)} keys, {told}", "dim"))
+    told = ", ".join(f"{key} {outlook.values[key]}" for key in changed(outlook)) or "none changed"
+    return (("2 Settings  ", "key"), (told, "dim"))
 
 
 def field_line(name: str, draft: Draft, outlook: Outlook, told: str, width: int, style: str, ascii: bool) -> Line:

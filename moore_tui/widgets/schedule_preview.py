@@ -11,8 +11,9 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from moore_tui.runs.schedule import Schedule
-from moore_tui.widgets.chart_view import Series
+from moore_tui.widgets.chart_view import Mark, Series
 from moore_tui.widgets.curve_plot import CurvePlot
+from moore_tui.widgets.curves import level
 from moore_tui.widgets.figures import number, percent
 from moore_tui.widgets.sheet import Line, Sheet, cut, wrapped
 
@@ -77,8 +78,8 @@ class SchedulePreview(Vertical):
             curve = Series("P_off", epochs, np.array(schedule.p_off), color="offline")
             half = schedule.half_epoch
             self.query_one(CurvePlot).plot(
-                [curve],
-                boundary=None if half is None else float(half),
+                [curve, level("a half", 0.5, 1.0, float(half or len(epochs)))],
+                marks=[] if half is None else [Mark(float(half))],
                 horizon=(1.0, float(max(2, len(epochs)))),
                 x_label="online epoch",
                 y_range=(0.0, 1.0),
