@@ -1,7 +1,8 @@
 """Colours of series, marks and axes, distinguishable for colour-blind people, on dark, light and 16-colour screens.
 
-The hues are those of Okabe and Ito (2008), lighter on dark ground and darker on light. A theme replaces one by a
-variable of the same name (`series-1`, `offline`, ...).
+The hues follow Okabe and Ito (2008); their lightness is spread so that they stay apart under each colour blindness: the
+first four from each other, every series from that with the same dash. A theme replaces a colour by a variable of its
+name (`series-1`, `offline`, ...).
 """
 
 from __future__ import annotations
@@ -16,28 +17,10 @@ from textual.color import Color
 
 SERIES = tuple(f"series-{number}" for number in range(1, 9))
 
-DARK = dict(
-    zip(
-        SERIES,
-        ("#56b4e9", "#e69f00", "#1fbf8f", "#f0e442", "#f0743e", "#d98cb8", "#6f8dff", "#b8b8b8"),
-        strict=True,
-    )
-)
-LIGHT = dict(
-    zip(
-        SERIES,
-        ("#0072b2", "#b35c00", "#00755a", "#7a6a00", "#c03a00", "#a8437f", "#3d3fb5", "#5a5a5a"),
-        strict=True,
-    )
-)
-SIXTEEN = dict(
-    zip(
-        SERIES,
-        ("bright_cyan", "yellow", "green", "bright_yellow", "red", "magenta", "bright_blue", "white"),
-        strict=True,
-    )
-)
-SIXTEEN_LIGHT = dict(zip(SERIES, ("blue", "yellow", "green", "cyan", "red", "magenta", "black", "black"), strict=True))
+DARK = ("#97c1ff", "#d1921b", "#39ebad", "#ffe312", "#e9705b", "#b58ba9", "#9485ff", "#d8e2f2")
+LIGHT = ("#1c4894", "#9e1f00", "#00807e", "#806f42", "#a85600", "#81074a", "#3c056f", "#454e67")
+DARK_16 = ("bright_cyan", "yellow", "magenta", "bright_green", "red", "bright_blue", "green", "bright_yellow")
+LIGHT_16 = ("blue", "red", "cyan", "magenta", "green", "bright_blue", "bright_red", "black")
 GREYS = {
     "offline": ("#9a9a9a", "#6e6e6e", "white", "bright_black"),
     "muted": ("#7a7a7a", "#7d7d7d", "bright_black", "bright_black"),
@@ -69,7 +52,8 @@ class Palette:
 
 def palette(variables: Mapping[str, str], dark: bool, sixteen: bool, ground: Color | None = None) -> Palette:
     """The palette of a theme: `variables` are the theme's, `sixteen` asks for the terminal's own sixteen colours."""
-    base = dict((SIXTEEN if dark else SIXTEEN_LIGHT) if sixteen else (DARK if dark else LIGHT))
+    hues = (DARK_16 if dark else LIGHT_16) if sixteen else (DARK if dark else LIGHT)
+    base = dict(zip(SERIES, hues, strict=True))
     column = (2 if sixteen else 0) + (not dark)
     base |= {name: greys[column] for name, greys in GREYS.items()}
     base["online"] = base["series-1"]
