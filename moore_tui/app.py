@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,8 +19,9 @@ from moore_tui.keys import bindings
 from moore_tui.launchers import Launcher
 from moore_tui.machine import Gauge
 from moore_tui.messages import ActionChanged, FactsChanged, MarksChanged, RunSelected
-from moore_tui.options import Options
+from moore_tui.options import Options, feed_for
 from moore_tui.player import Player
+from moore_tui.runs.feed import Facts
 from moore_tui.screens.frame import Framed
 from moore_tui.settings import Settings
 from moore_tui.steering import Steering
@@ -29,8 +31,9 @@ from moore_tui.widgets.command_line import CommandLine
 
 if TYPE_CHECKING:
     from moore_tui.runs.draft import Draft
-    from moore_tui.runs.feed import Facts
 
+BLANK_S = 0.4
+"""Longest time from the start without anything painted; runs and first curve come within it, or long after."""
 LINES_KEPT = 50
 """Command lines that the next session finds."""
 
@@ -55,7 +58,7 @@ class MooreConsole(App[int]):
     ) -> None:
         super().__init__()
         self.options, self.settings = options, settings or Settings()
-        self.feed: Facts = feed or feed_for(options)
+        self.feed = feed or feed_for(options)
         self.ascii = options.ascii
         self.marked: set[str] = set()
         self.chart = ChartView()
@@ -73,6 +76,7 @@ class MooreConsole(App[int]):
         )
         self.steering, self.player = Steering(self), Player(self)
         self.gauge = Gauge()
+        self.opening = options.hz > 0
         self._looked = self._untold = False
         self._wanted = options.attach
         self._errors: set[str] = set()
@@ -87,6 +91,7 @@ class MooreConsole(App[int]):
         self.theme_changed_signal.subscribe(self, lambda _: self._keep_theme())
         if self.watcher:
             self.watcher.start()
+            self.set_timer(BLANK_S, self._opened)
 
     def on_unmount(self) -> None:
         if self.watcher:
@@ -125,6 +130,17 @@ class MooreConsole(App[int]):
     def on_facts_changed(self) -> None:
         self._looked, self._untold = True, False
         self.show_facts()
+        series = self.feed.series(self.selected or "")
+        if self.opening and (not self.feed.snapshots or (series is not None and series.loaded >= 1.0)):
+            self._opened()
+
+    def _opened(self) -> None:
+        """There is something to see, or it takes too long: paint from now on."""
+        if self.opening:
+            self.opening = False
+            self.screen.refresh()
+            gc.freeze()
+            gc.enable()
 
     def show_facts(self) -> None:
         """Have the uppermost screen that is no dialog show what the feed holds now; nothing before the first look."""
@@ -341,14 +357,14 @@ class MooreConsole(App[int]):
             self.answer(f"the theme cannot be kept: {error.strerror}", "refused")
 
 
-def open_console(options: Options | None = None) -> int:
-    """Open the console on this terminal; its exit code. Raises BadSettings, RunNotFound before the screen opens."""
+def open_console(options: Options | None = None, feed: Facts | None = None) -> int:
+    """Open the console on this terminal; its exit code. Raises BadSettings before the screen opens."""
     from moore_tui import settings, terminal
     from moore_tui.runs.store import runs_folder
 
     options = options or Options(runs_folder())
     chosen = settings.load()
-    app = MooreConsole(options, chosen)
+    app = MooreConsole(options, chosen, feed)
     settings.check_theme(chosen, app.available_themes)
 
     async def run() -> int | None:
@@ -359,15 +375,3 @@ def open_console(options: Options | None = None) -> int:
     code = asyncio.run(run())
     app.actions.finish(timeout=30.0)
     return int(code if code is not None else app.return_code or 0)
-
-
-def feed_for(options: Options) -> Facts:
-    """A live folder, or a run that is played again."""
-    if options.replay:
-        from moore_engine.rundir import RunDir
-        from moore_tui.runs.replay import Replay
-
-        return Replay(RunDir(options.replay), options.speed)
-    from moore_tui.runs.feed import Feed
-
-    return Feed(options.runs_dir)

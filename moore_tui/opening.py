@@ -14,7 +14,7 @@ from typing import Any
 from moore_engine.rundir import EXIT_DONE, RunDir
 from moore_tui.headless import find
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
-from moore_tui.options import Options
+from moore_tui.options import Options, feed_for
 
 EXAMPLE = "example"
 """A recorded run that comes with the console; one of the same name in the runs folder goes before it."""
@@ -79,7 +79,14 @@ def drawable() -> bool:
 
 
 def draw(chosen: Options) -> int:
-    """Open the console; its exit code."""
+    """Open the console; its exit code. The runs are looked at while Textual is being imported."""
+    import gc
+    from threading import Thread
+
+    gc.disable()  # nothing that is made while it opens is garbage; the application enables it again
+    feed = feed_for(chosen)
+    if not chosen.replay:
+        Thread(target=feed.poll, name="first look", daemon=True).start()
     from moore_tui.app import open_console
 
-    return int(open_console(chosen) or EXIT_DONE)
+    return int(open_console(chosen, feed) or EXIT_DONE)

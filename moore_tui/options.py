@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from moore_engine.rundir import RunDir
+from moore_tui.runs.feed import Facts, Feed
+
 
 @dataclass(frozen=True)
 class Options:
@@ -22,3 +25,12 @@ class Options:
     attach: str | None = None
     replay: str | None = None
     speed: float = 60.0
+
+
+def feed_for(options: Options) -> Facts:
+    """A live folder, or a run that is played again."""
+    if options.replay:
+        from moore_tui.runs.replay import Replay
+
+        return Replay(RunDir(options.replay), options.speed)
+    return Feed(options.runs_dir)

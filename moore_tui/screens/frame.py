@@ -60,6 +60,11 @@ class Framed(ExactScreen[None]):
     def on_screen_resume(self) -> None:
         self.console.show_facts()
 
+    def _compositor_refresh(self) -> None:
+        """While the console opens nothing is painted: a blank screen would cost as much as the first full one."""
+        if not self.console.opening:
+            super()._compositor_refresh()
+
     def top(self, shots: Mapping[str, Snapshot], machine: Machine | None, note: str) -> None:
         """The line on top."""
         where = str(self.console.feed.runs_dir)
