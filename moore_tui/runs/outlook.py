@@ -47,10 +47,11 @@ def look(draft: Draft, runs: Path) -> Outlook:
         values[key], sources[key] = typed, HERE
         if wrong := check(key, typed):
             problems[key] = wrong
+    seeds = _seeds(draft, problems)
     whole = _whole(draft, runs, problems)
     if whole:
         values.update({key: text(configs.get(whole.config, key)) for key in configs.keys() if key not in _typed(draft)})
-    seeds = _seeds(draft, (whole or base).config.run.seed, problems)
+    seeds = seeds or [(whole or base).config.run.seed]
     names = _names(draft, (whole or base).config.run.name, seeds, runs, problems)
     warnings = [*(whole.warnings if whole else ()), *_crowd(seeds)]
     return Outlook(values, sources, problems, warnings, whole.config if whole else None, seeds, names)
@@ -190,12 +191,12 @@ def _blamed(sentence: str, draft: Draft) -> str:
     return (changed or sorted(named, key=sentence.index) or [SOURCE])[0]
 
 
-def _seeds(draft: Draft, own: int, problems: dict[str, str]) -> list[int]:
+def _seeds(draft: Draft, problems: dict[str, str]) -> list[int]:
     try:
-        return read_seeds(draft.seeds) or [own]
+        return read_seeds(draft.seeds)
     except configs.ConfigError as error:
         problems[SEED] = str(error)
-        return [own]
+        return []
 
 
 def _names(draft: Draft, name: str, seeds: Sequence[int], runs: Path, problems: dict[str, str]) -> list[str]:
