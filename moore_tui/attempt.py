@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from moore_engine.rundir import RunDir, read_json
-from moore_tui.runs import hold, identity, tail
+from moore_tui.runs import hold, identity
+from moore_tui.runs.newest import recent
 
 
 class Attempt:
@@ -74,7 +75,7 @@ class Attempt:
 
 def position(run: RunDir, state: dict[str, Any]) -> dict[str, Any]:
     """The newest position that a trainer wrote, as an event or in its state."""
-    newest: dict[str, Any] = next(tail.recent(run.events), {})
+    newest: dict[str, Any] = next(recent(run.events), {})
     at = newest if (newest.get("t") or 0) >= (state.get("t") or 0) else state
     return {name: at.get(name) for name in ("stage", "epoch", "update", "env_step")}
 

@@ -15,6 +15,7 @@ from threading import RLock
 from moore_engine.rundir import RunDir
 from moore_tui.runs import log_lines, tail
 from moore_tui.runs.log_lines import ERROR, Levels, LogLine
+from moore_tui.runs.newest import recent
 from moore_tui.runs.tail import Batch, LogTail
 
 MOST = 50_000
@@ -118,7 +119,7 @@ class LogBook:
     def _open(self) -> None:
         """What is there already, by attempt."""
         self._opened = True
-        events = [*tail.recent(self.run.events, LOOK_BACK, log_lines.KINDS)]
+        events = [*recent(self.run.events, LOOK_BACK, log_lines.KINDS)]
         self._seen = max(self._seen, events[0]["seq"] if events else 0)
         found = [log_lines.told(event) for event in events if event["k"] in log_lines.KINDS]
         with self._lock:

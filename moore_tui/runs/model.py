@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from moore_engine import control
 from moore_engine.rundir import RunDir, read_json
 from moore_tui.runs import plan, status, tail
+from moore_tui.runs.newest import NewestTail
 
 T = TypeVar("T")
 
@@ -92,22 +93,23 @@ class RunModel:
         self._plan = Cached(run.config, plan.read)
         self._state = Cached(run.state, read_json)
         self._keeper = Cached(run.keeper, read_json)
-        self._marks = Cached(run.events, Marks.read)
+        self._events = NewestTail(run.events, ("eval", "perf"))
+        self._looked = Cached(run.events, lambda _: self._events.poll())
         self._requests = Cached(run.control, lambda _: Requests.read(run))
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """The run as it is now."""
         now = time.time() if now is None else now
-        marks = self._marks() or Marks()
+        newest, evaluation, speed = self._newest()
         state, keeper = self._state() or {}, self._keeper() or {}
         requests = self._requests() or Requests()
         verdict = status.judge(self.run, state, keeper, requests.pending, now)
         planned = self.planned = (self._plan() or plan.Plan()).extended(requests.granted_sets)
-        at = marks.position if _number(marks.position.get("t")) >= _number(state.get("t")) else state
+        at = newest if _number(newest.get("t")) >= _number(state.get("t")) else state
         stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
         update, env_step = _int(at.get("update")), _int(at.get("env_step"))
         attempts = status.attempts(keeper)
-        perf = marks.perf if verdict.state == "live" else {}
+        perf = speed if verdict.state == "live" else {}
         eta = _float(perf.get("eta_s"))
         return Snapshot(
             id=self._id,
@@ -127,11 +129,11 @@ class RunModel:
             update=update,
             env_step=env_step,
             progress=1.0 if verdict.state == "done" else planned.progress(stage, update, env_step),
-            score=_float(marks.eval.get("score")),
-            return_mean=_float(marks.eval.get("return_mean")),
-            return_std=_float(marks.eval.get("return_std")),
-            eval_stage=_text(marks.eval.get("stage")),
-            eval_epoch=_int(marks.eval.get("epoch")),
+            score=_float(evaluation.get("score")),
+            return_mean=_float(evaluation.get("return_mean")),
+            return_std=_float(evaluation.get("return_std")),
+            eval_stage=_text(evaluation.get("stage")),
+            eval_epoch=_int(evaluation.get("epoch")),
             env_steps_per_s=_float(perf.get("env_steps_per_s")),
             updates_per_s=_float(perf.get("updates_per_s")),
             eta_s=None if eta is None else max(0.0, eta - (now - _number(perf.get("t")))),
@@ -149,38 +151,16 @@ class RunModel:
             seen=max((t for t in (verdict.beat_at, _float(at.get("t")), *_ends(attempts)) if t), default=None),
         )
 
+    def _newest(self) -> tuple[tail.Event, tail.Event, tail.Event]:
+        """The newest visible event, evaluation and report of speed; empty where there is none within reach."""
+        if not self._looked():
+            return {}, {}, {}
+        return self._events.newest or {}, self._events.of.get("eval", {}), self._events.of.get("perf", {})
+
 
 def snapshot(run: RunDir) -> Snapshot:
     """One snapshot of a run, for a command that looks once."""
     return RunModel(run).snapshot()
-
-
-@dataclass(slots=True)
-class Marks:
-    """The newest visible events that a summary needs; empty where there is none within reach."""
-
-    position: dict[str, Any] = field(default_factory=dict)
-    eval: dict[str, Any] = field(default_factory=dict)
-    perf: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: Path) -> Marks:
-        """Look back from the end: 4 kB may suffice, 1 MB are the most."""
-        marks = cls()
-        for window in (1 << 12, 1 << 15, 1 << 18, 1 << 20):
-            marks = cls()
-            for event in tail.recent(path, window, ("eval", "perf")):
-                if not marks.position:
-                    marks.position = event
-                if event["k"] == "eval" and not marks.eval:
-                    marks.eval = event
-                elif event["k"] == "perf" and not marks.perf:
-                    marks.perf = event
-                if marks.eval and marks.perf:
-                    return marks
-            if _size(path) <= window:
-                break
-        return marks
 
 
 @dataclass(slots=True)

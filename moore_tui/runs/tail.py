@@ -9,8 +9,9 @@ import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from moore_engine.events import parse
 
@@ -141,14 +142,26 @@ class ByteTail:
 
     def skip(self, window: int) -> None:
         """Begin with the first line that starts within the last `window` bytes of the file as it is now."""
-        try:
-            with open(self.path, "rb") as file:
-                start = file.seek(0, os.SEEK_END) - window
-                if start > 0:
-                    file.seek(start - 1)
-                    self.offset = start - 1 + len(file.readline(window))
-        except OSError:
-            pass
+        with suppress(OSError), open(self.path, "rb") as file:
+            start = file.seek(0, os.SEEK_END) - window
+            if start > 0:
+                file.seek(start - 1)
+                self._begin(file, start - 1 + len(file.readline(window + 1)))
+
+    def skip_all(self) -> None:
+        """Begin with the first line that is not whole yet."""
+        with suppress(OSError), open(self.path, "rb") as file:
+            start = file.seek(0, os.SEEK_END)
+            whole, step = 0, 1 << 12
+            while start > 0 and not whole:
+                start, step = max(0, start - step), step * 2
+                file.seek(start)
+                whole = file.read(step).rfind(b"\n") + 1
+            self._begin(file, start + whole)
+
+    def _begin(self, file: BinaryIO, offset: int) -> None:
+        file.seek(max(0, offset - self._CHECK))
+        self.offset, self._last = offset, file.read(min(offset, self._CHECK))
 
     def _read(self, fd: int, size: int, limit: int) -> bytes:
         """From the offset to the last line end within `limit`, or beyond if one line alone is longer."""
@@ -171,27 +184,6 @@ class ByteTail:
         had = self.offset > 0
         self.offset, self.more, self._last = 0, False, b""
         return had
-
-
-def recent(path: Path, window: int = 1 << 14, kinds: tuple[str, ...] = ()) -> Iterator[Event]:
-    """Visible events from the newest back to as far as `window` bytes reach; cheap for a file of any size.
-
-    With `kinds` only the newest event of all and those of these kinds are parsed (`run` among them) and come.
-    """
-    ceiling: float = float("inf")
-    marks = tuple(f'"k":"{kind}"'.encode() for kind in (*kinds, "run")) if kinds else ()
-    newest = True
-    for line in _last_lines(path, window):
-        if marks and not newest and b'"k":"' in line and not any(mark in line for mark in marks):
-            continue
-        event = parse(line)
-        if event is None:
-            continue
-        if event["seq"] <= ceiling:
-            newest = False
-            yield event
-        if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
-            ceiling = min(ceiling, event["resumed_seq"])
 
 
 class LogTail:
@@ -222,7 +214,7 @@ class LogTail:
 def last_lines(path: Path, count: int = 20, window: int = 1 << 16) -> list[str]:
     """The last lines of a log, a torn one included, oldest first; none if there is no such file."""
     lines = []
-    for line in _last_lines(path, window, torn=True):
+    for line in lines_back(path, window, torn=True):
         lines.append(printable(line))
         if len(lines) == count:
             break
@@ -250,7 +242,7 @@ def printable(line: bytes) -> str:
     return "".join(c for c in text if c == "\t" or (c.isprintable()))
 
 
-def _last_lines(path: Path, window: int, torn: bool = False) -> Iterator[bytes]:
+def lines_back(path: Path, window: int, torn: bool = False) -> Iterator[bytes]:
     """Lines of the last `window` bytes, newest first; without a first one that the window cuts."""
     try:
         with open(path, "rb") as file:

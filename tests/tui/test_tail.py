@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moore_engine import events as contract
-from moore_tui.runs import tail
+from moore_tui.runs import newest, tail
+from moore_tui.runs.newest import NewestTail
 from moore_tui.runs.tail import EventLog, EventTail, LogTail
 from tests.tui.made_runs import event, line
 
@@ -125,7 +126,7 @@ def test_any_history_in_any_slices_reads_as_the_contract_says(tmp_path_factory, 
         log.poll(chance.randint(1, 300))
     log.read_all()
     assert log.events == contract.visible(bodies)
-    assert seqs(tail.recent(path, 1 << 20)) == seqs(contract.visible(bodies))[::-1]
+    assert seqs(newest.recent(path, 1 << 20)) == seqs(contract.visible(bodies))[::-1]
 
 
 def test_a_file_cut_below_what_was_read_is_read_anew(path):
@@ -222,7 +223,7 @@ def test_a_hundred_thousand_lines_take_a_second_and_the_first_come_at_once(path)
 
 def test_recent_gives_the_newest_first_and_reads_the_end_only(path):
     path.write_bytes(b"".join(line(event(seq)) for seq in range(1, 10_001)))
-    found = seqs(tail.recent(path, 2000))
+    found = seqs(newest.recent(path, 2000))
     assert found == list(range(10_000, 10_000 - len(found), -1))
     assert 10 < len(found) < 30
 
@@ -230,17 +231,63 @@ def test_recent_gives_the_newest_first_and_reads_the_end_only(path):
 def test_recent_of_some_kinds_keeps_the_newest_of_all_and_hides_dead_attempts(path):
     bodies = [event(1, "eval"), event(2), event(3, "eval"), event(4, "run", resumed_seq=2), event(5), event(6)]
     path.write_bytes(b"".join(map(line, bodies)))
-    assert seqs(tail.recent(path, kinds=("eval",))) == [6, 4, 1]
+    assert seqs(newest.recent(path, kinds=("eval",))) == [6, 4, 1]
 
 
 def test_recent_ignores_a_torn_line(path):
     path.write_bytes(line(event(1)) + b'{"v":1,"seq":2,"k":"lo')
-    assert seqs(tail.recent(path)) == [1]
+    assert seqs(newest.recent(path)) == [1]
+
+
+HISTORY = st.lists(st.tuples(st.sampled_from(["loss", "eval", "perf", "run", "bad"]), st.integers(0, 6)), max_size=30)
+
+
+@given(HISTORY, st.randoms())
+def test_the_newest_of_a_kind_are_those_of_all_visible_events_however_the_file_grows(tmp_path_factory, script, chance):
+    path = tmp_path_factory.mktemp("newest") / "events.jsonl"
+    found = NewestTail(path, ("eval", "perf"))
+    assert not found.poll()
+    waiting = b""
+    for seq, (kind, back) in enumerate(script, 1):
+        body = event(seq, kind, **({"resumed_seq": max(0, seq - back)} if kind == "run" else {}))
+        waiting += b"bad\n" if kind == "bad" else line(body)
+        cut = chance.randint(0, len(waiting))
+        with open(path, "ab") as file:
+            file.write(waiting[:cut])
+        waiting = waiting[cut:]
+        if chance.random() < 0.5:
+            visible = contract.visible(contract.read(path))
+            assert found.poll() == bool(visible)
+            assert found.newest == (visible[-1] if visible else None)
+            last = {each["k"]: each for each in visible}
+            assert found.of == {each: last[each] for each in ("eval", "perf") if each in last}
+
+
+def test_the_newest_events_of_a_growing_file_are_found_without_reading_it_again(path, monkeypatch):
+    path.write_bytes(b"".join(line(event(seq)) for seq in range(1, 20_001)))
+    found = NewestTail(path, ("eval",))
+    found.poll()
+    read = []
+    monkeypatch.setattr(newest, "recent", lambda *args: read.append(args) or iter(()))
+    with open(path, "ab") as file:
+        file.write(line(event(20_001, "eval")) + line(event(20_002)))
+    assert found.poll()
+    assert (found.newest["seq"], found.of["eval"]["seq"], read) == (20_002, 20_001, [])
+
+
+def test_the_newest_events_of_another_file_are_its_own(path, tmp_path):
+    path.write_bytes(line(event(7, "eval")))
+    found = NewestTail(path, ("eval",))
+    found.poll()
+    (tmp_path / "other").write_bytes(line(event(1)) + line(event(2)))
+    (tmp_path / "other").replace(path)
+    found.poll()
+    assert (found.newest["seq"], found.of) == (2, {})
 
 
 def test_events_with_spaces_between_tokens_are_events_too(path):
     path.write_text("".join(json.dumps(event(seq, "eval")) + "\n" for seq in (1, 2)))
-    assert seqs(tail.recent(path, kinds=("eval",))) == [2, 1]
+    assert seqs(newest.recent(path, kinds=("eval",))) == [2, 1]
 
 
 def test_the_last_lines_of_a_log_include_a_torn_one(tmp_path):
@@ -287,4 +334,4 @@ def test_random_bytes_never_raise(path):
     log = EventLog(path)
     log.read_all()
     assert log.bad > 100
-    assert list(tail.recent(path)) == []
+    assert list(newest.recent(path)) == []
