@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import termios
+from collections.abc import Mapping
 
 import pyte
 
@@ -18,13 +19,15 @@ from tests.tui.console_process import Console, Terminal, wait_for
 class ScreenTerminal(Terminal):
     """`moore-console` with `words` on a terminal of `columns` x `lines` cells."""
 
-    def __init__(self, console: Console, *words: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(
+        self, console: Console, *words: str, columns: int = 80, lines: int = 24, env: Mapping[str, str] | None = None
+    ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.Stream(self.screen)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._size = columns, lines
         self.bytes = 0
-        console.env |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        console.env |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         super().__init__(console, *words)
 
     def _opened(self) -> None:
