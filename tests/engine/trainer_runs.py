@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ SMALL = [
 
 OUTSIDE = ("t", "att", "seq")
 """Event fields that may differ between an interrupted run and the uninterrupted one."""
+
+TRAINER = ("-m", "moore_engine")
 
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -69,11 +71,11 @@ def make_run(folder: Path, data: Path, *sets: str, task: str = "InvertedPendulum
     return run
 
 
-def start(run: RunDir) -> subprocess.Popen[bytes]:
+def start(run: RunDir, program: Sequence[str] = TRAINER) -> subprocess.Popen[bytes]:
     """The trainer on `run`, its output in the run's log folder; `stop_all` ends what a failed test left."""
     with open(run.log / "trainer.log", "ab") as log:
         trainer = subprocess.Popen(
-            [sys.executable, "-m", "moore_engine", str(run.path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            [sys.executable, *program, str(run.path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     _started.append(trainer)
