@@ -32,21 +32,27 @@ class Cells:
 
     def write(self, x: int, y: int, text: str, style: int = 0) -> int:
         """Write text from a cell on, as far as the row goes; the column after it. Half a wide character goes blank."""
-        if 0 < x < self.width and 0 <= y < self.height and self.codes[y, x] == REST:
-            self.codes[y, x - 1] = BLANK
+        if not 0 <= x < self.width or not 0 <= y < self.height:
+            return x
+        codes: list[int] = []
         for character in text:
-            size = get_character_cell_size(character)
-            if size == 0 or x < 0 or not 0 <= y < self.height:
-                continue
-            if x + size > self.width:
+            size = 1 if character.isascii() else get_character_cell_size(character)
+            if x + len(codes) + size > self.width:
                 break
-            self.codes[y, x], self.styles[y, x] = ord(character), style
-            if size == 2:
-                self.codes[y, x + 1], self.styles[y, x + 1] = REST, style
-            x += size
-        if 0 <= x < self.width and 0 <= y < self.height and self.codes[y, x] == REST:
-            self.codes[y, x] = BLANK
-        return x
+            codes += (ord(character), REST)[:size]
+        end = x + len(codes)
+        if codes and self.codes[y, x] == REST:
+            self.codes[y, x - 1] = BLANK
+        if codes and end < self.width and self.codes[y, end] == REST:
+            self.codes[y, end] = BLANK
+        self.codes[y, x:end], self.styles[y, x:end] = codes, style
+        return end
+
+    def copy(self) -> Cells:
+        made = Cells(0, 0)
+        made.width, made.height = self.width, self.height
+        made.codes, made.styles = self.codes.copy(), self.styles.copy()
+        return made
 
     def to_ascii(self) -> None:
         """Replace what is not ASCII; a wide character takes a blank as well."""

@@ -12,7 +12,7 @@ from moore_tui.widgets.cells import Cells
 from moore_tui.widgets.chart_curves import Curve, curves
 from moore_tui.widgets.chart_field import Field, sample
 from moore_tui.widgets.chart_fit import Fit
-from moore_tui.widgets.chart_frame import Frame
+from moore_tui.widgets.chart_frame import Frame, Taken
 from moore_tui.widgets.chart_view import ChartView, Mark, Series
 from moore_tui.widgets.scale import Scale
 
@@ -74,6 +74,7 @@ class Chart:
         self.y_scale: Scale | None = None
         self._fit = Fit()
         self._curves: tuple[object, list[Curve]] = (None, [])
+        self._drawn: tuple[object, Cells] = (None, Cells(0, 0))
 
     @property
     def curves(self) -> list[Curve]:
@@ -84,10 +85,10 @@ class Chart:
 
     def draw(self, width: int, height: int) -> Cells:
         """The chart on `width` x `height` cells."""
-        cells = Cells(width, height)
         self._scale()
         self.frame = self.field = None
         if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+            cells = Cells(width, height)
             newest = next((value for _, value in self.readings(np.inf) if value is not None), None)
             cells.write(0, height // 2, "-" if newest is None else shortest(newest, width), self.looks.number("label"))
             return cells
@@ -100,10 +101,12 @@ class Chart:
         legend = self.legend and height >= 7 and (named > 1 or self.cursor is not None)
         frame = self.frame = Frame.of(width, height, gutter, legend, self.ascii)
         field = self.field = Field(frame.columns, frame.rows, self.x_scale, self.y_scale, self.ascii, self.looks.number)
+        cells = self._surroundings(width, height, frame, field, y_ticks)
         self._fill(field)
         cells.codes[frame.top : frame.top + frame.rows, frame.left :] = field.codes
         cells.styles[frame.top : frame.top + frame.rows, frame.left :] = field.styles
-        self._surround(cells, frame, field, y_ticks)
+        if frame.top:
+            self._write_legend(cells, frame)
         if self.ascii:
             cells.to_ascii()
         return cells
@@ -172,24 +175,31 @@ class Chart:
             return self.content.empty
         return "no value above 0" if self.log_y and not any((each > 0).any() for each in values) else "no value here"
 
-    def _surround(self, cells: Cells, frame: Frame, field: Field, y_ticks: Sequence[Tick]) -> None:
-        content, look = self.content, self.looks.number
+    def _surroundings(self, width: int, height: int, frame: Frame, field: Field, y_ticks: Sequence[Tick]) -> Cells:
+        """Axes, labels and marks around an empty field; drawn once for as long as the axes stand still."""
+        content, look, time = self.content, self.looks.number, self.view.axis == "wall"
+        marks = tuple(content.marks)
+        key = (width, height, frame, self.x_scale, self.y_scale, content.boundary, marks, content.x_label, time)
+        if self._drawn[0] == key:
+            return self._drawn[1].copy()
+        cells, taken = Cells(width, height), Taken()
         frame.y_axis(cells, [(field.row(tick.value), tick.label) for tick in y_ticks], look("axis"), look("label"))
-        found = ticks(self.x_scale, max(frame.columns // 11, 1), time=self.view.axis == "wall")
-        x_ticks = [(field.column(tick.value), tick.label) for tick in found]
+        x_ticks = [
+            (field.column(tick.value), tick.label) for tick in ticks(self.x_scale, max(frame.columns // 11, 1), time)
+        ]
         frame.x_axis(cells, x_ticks, look("axis"))
         boundary = None if content.boundary is None else field.column(content.boundary)
         if boundary is not None:
-            frame.boundary(cells, boundary, look("boundary"))
-        frame.x_labels(cells, x_ticks, look("label"))
+            frame.boundary(cells, taken, boundary, look("boundary"))
+        frame.x_labels(cells, taken, x_ticks, look("label"))
         if boundary is not None:
-            frame.stages(cells, boundary, look("boundary"))
-        frame.x_name(cells, content.x_label, look("muted"))
-        for mark in content.marks:
+            frame.stages(cells, taken, boundary, look("boundary"))
+        frame.x_name(cells, taken, content.x_label, look("muted"))
+        for mark in marks:
             if (column := field.column(mark.x)) is not None:
                 frame.mark(cells, column, mark.glyph, look("cursor"))
-        if frame.top:
-            self._write_legend(cells, frame)
+        self._drawn = (key, cells)
+        return cells.copy()
 
     def _write_legend(self, cells: Cells, frame: Frame) -> None:
         """Names, and with a cursor the place it stands on and the values there."""

@@ -1,6 +1,6 @@
 """The field of a chart: areas, bands, boundary, cursor, what smoothing left of the raw curves, curves; back to front.
 
-The first series stands before the others.
+The first series stands before the others, in a stacked chart the lines before the areas.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Field:
 
     def column(self, x: float) -> int | None:
         """The column of cells that shows this place of the x axis."""
-        at = int(self._dot_columns(np.array([x]))[0]) if np.isfinite(x) else -1
-        return at // self.raster.across if 0 <= at < self.raster.width else None
+        at = (x - self.x_scale.low) / (self.x_scale.high - self.x_scale.low) * (self.raster.width - 1) + 0.5
+        return int(at) // self.raster.across if 0.0 <= at < self.raster.width else None
 
     def x_at(self, column: int) -> float:
         """The place of the x axis that lies in the middle of a column of cells."""
@@ -82,10 +82,10 @@ class Field:
             if curve.raw is not None:
                 cells = self._line(part, curve.raw, "faint")
                 self._lay(cells, ".", self.number(curve.series.color, dim=True))
-        top_area = max((index for index, curve in enumerate(curves) if curve.base is not None), default=None)
-        for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
-            if index == top_area:
-                continue  # its edge is the upper end of the field
+        drawn = list(zip(curves, parts, strict=True))
+        areas = [each for each in drawn if each[0].base is not None]
+        # The upper edge of the last area is that of the field; lines over areas stand before their edges.
+        for curve, part in areas[-2::-1] + [each for each in reversed(drawn) if each[0].base is None]:
             cells = self._line(part, curve.y, curve.series.dash)
             lines |= cells
             self._lay(cells, GLYPHS[curve.series.dash], self.number(curve.series.color))
@@ -141,8 +141,11 @@ class Field:
         return draw(upper, upper.low, lower.high)
 
     def _dot_columns(self, x: np.ndarray) -> np.ndarray:
-        at = np.floor(self.x_scale.share(x) * (self.raster.width - 1) + 0.5)
-        return np.clip(at, -FAR, FAR).astype(np.int64)
+        """Columns of dots of rising places, of which only the ends may lie beside the field."""
+        at = self.x_scale.share(x) * (self.raster.width - 1) + 0.5
+        at[:1] = np.maximum(np.floor(at[:1]), -FAR)
+        at[-1:] = np.minimum(np.floor(at[-1:]), FAR)
+        return at.astype(np.int64)
 
     def _dot_rows(self, y: np.ndarray) -> np.ndarray:
         return (1.0 - self.y_scale.share(y)) * (self.raster.height - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
@@ -13,7 +13,11 @@ NAME_WIDTHS = (1000, 24, 16, 10, 6, 0)
 LEGEND_GAP = 2
 
 
-@dataclass
+Taken = list[tuple[int, int]]
+"""Cells [begin, end) of the row of labels that hold something."""
+
+
+@dataclass(frozen=True)
 class Frame:
     """The field's first cell (`left`, `top`) and size, and the rows of the axis line, if any, and its labels."""
 
@@ -24,7 +28,6 @@ class Frame:
     line: int | None
     labels: int
     ascii: bool
-    _taken: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, width: int, height: int, gutter: int, legend: bool, ascii: bool) -> Frame:
@@ -58,37 +61,32 @@ class Frame:
             if at is not None:
                 cells.write(self.left + at, self.line, "+" if self.ascii else "┬", axis)
 
-    def boundary(self, cells: Cells, column: int, style: int) -> None:
+    def boundary(self, cells: Cells, taken: Taken, column: int, style: int) -> None:
         """The boundary's mark among the labels, which keep clear of it."""
-        self._place(cells, self.left + column, ":" if self.ascii else "┊", style, gap=0)
+        self._place(cells, taken, self.left + column, ":" if self.ascii else "┊", style, gap=0)
 
-    def stages(self, cells: Cells, column: int, style: int) -> None:
+    def stages(self, cells: Cells, taken: Taken, column: int, style: int) -> None:
         """The words offline and online on both sides of the boundary, each where the labels left room for it."""
         x = self.left + column
-        self._place(cells, x - len("offline "), "offline", style)
-        self._place(cells, x + len("| "), "online", style)
+        self._place(cells, taken, x - len("offline "), "offline", style)
+        self._place(cells, taken, x + len("| "), "online", style)
 
-    def x_labels(self, cells: Cells, ticks: Sequence[tuple[int | None, str]], style: int) -> None:
+    def x_labels(self, cells: Cells, taken: Taken, ticks: Sequence[tuple[int | None, str]], style: int) -> None:
         """Labels below their ticks, whole or not at all."""
         for at, text in ticks:
             if at is not None and len(text) <= cells.width:
                 begin = self.left + at - len(text) // 2
-                self._place(cells, min(max(begin, 0), cells.width - len(text)), text, style)
+                self._place(cells, taken, min(max(begin, 0), cells.width - len(text)), text, style)
 
-    def x_name(self, cells: Cells, name: str, style: int) -> None:
+    def x_name(self, cells: Cells, taken: Taken, name: str, style: int) -> None:
         """The axis' name at its end, if there is room."""
-        self._place(cells, cells.width - cell_len(name), name, style, gap=2)
+        self._place(cells, taken, cells.width - cell_len(name), name, style, gap=2)
 
-    def _place(self, cells: Cells, begin: int, text: str, style: int, gap: int = 1) -> None:
+    def _place(self, cells: Cells, taken: Taken, begin: int, text: str, style: int, gap: int = 1) -> None:
         end = begin + cell_len(text)
-        if (
-            text
-            and begin >= 0
-            and end <= cells.width
-            and all(end + gap <= a or b + gap <= begin for a, b in self._taken)
-        ):
+        if text and begin >= 0 and end <= cells.width and all(end + gap <= a or b + gap <= begin for a, b in taken):
             cells.write(begin, self.labels, text, style)
-            self._taken.append((begin, end))
+            taken.append((begin, end))
 
     def mark(self, cells: Cells, column: int, glyph: str, style: int) -> None:
         """A mark on the axis line."""
