@@ -239,9 +239,9 @@ class CompareScreen(Framed):
         differing = lines.difference_lines(self.grouping)
         keys.styles.height = max(1, min(len(differing), most + 2))
         keys.fill(len(differing), lambda row, room, style: cut(differing[row], room))
-        self.query_one("#compare-differences").border_title = Content(
-            f"3 Configurations · {len(self.grouping.differences)} keys differ"
-        )
+        count = len(self.grouping.differences)
+        told = "1 key differs" if count == 1 else f"{count} keys differ"
+        self.query_one("#compare-differences").border_title = Content(f"3 Configurations · {told}")
 
     @property
     def _current(self) -> Row | None:
