@@ -30,7 +30,6 @@ Progress = Callable[[int, int], None]
 OWN = "d4rl"
 REST_FILE = "d4rl.hdf5"
 COLUMNS = ("observations", "actions", "next_observations", "rewards", "terminals", "timeouts")
-RESHAPED = ("rewards", "terminals", "timeouts")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,10 @@ def import_d4rl(source: Reference, dataset_id: str, about: About, progress: Prog
         infos, rest = _infos_and_rest(file, n)
         rows, warnings = _rows(name, arrays, {key: file[f"infos/{key}"][()] for key in infos})
         about = _completed(about, name, file, source.task, digest.result())
-    own = {OWN: {"sha256": digest.result(), "arrays": {key: _form(arrays[key]) for key in RESHAPED if key in arrays}}}
+    forms = {key: _form(values) for key, values in arrays.items()} | {
+        f"infos/{key}": _form(values) for key, values in rows.infos.items()
+    }
+    own = {OWN: {"sha256": digest.result(), "arrays": forms}}
     if (there := _imported(dataset_id, own)) is not None:
         return Exchanged(there.data.parent, there.steps, there.episodes, [f"{there.name} is there already."])
     folder = write_minari(

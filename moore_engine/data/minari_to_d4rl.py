@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moore_engine.data import hdf5, minari_set
-from moore_engine.data.d4rl_to_minari import OWN, RESHAPED, REST_FILE, Exchanged, copy
+from moore_engine.data.d4rl_to_minari import OWN, REST_FILE, Exchanged, copy
 from moore_engine.data.errors import DataError
 from moore_engine.data.minari_episodes import EpisodeReader
 from moore_engine.data.minari_set import MinariFacts
@@ -71,16 +71,16 @@ def _copy_all(kept: h5py.File, file: h5py.File) -> None:
 
 
 def _restore_forms(found: MinariFacts, arrays: dict[str, Array], forms: Any) -> None:
-    """Number types and shapes of the file's own rewards and flags; in place."""
+    """Number types and shapes of the file's own arrays; in place."""
     try:
-        for key in RESHAPED:
-            if key not in forms:
+        for key in list(arrays):
+            if key == "timeouts" and key not in forms:
                 del arrays[key]
                 continue
             dtype, shape = np.dtype(forms[key][0]), tuple(forms[key][1])
             if dtype.kind not in "fiub":
                 raise ValueError(f"{key} as {dtype}")
-            arrays[key] = arrays[key].astype(dtype).reshape(len(arrays[key]), *shape)
+            arrays[key] = arrays[key].astype(dtype, copy=False).reshape(len(arrays[key]), *shape)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DataError(f"{found.name}: its metadata do not fit its data ({error}): import the file again.") from error
 
