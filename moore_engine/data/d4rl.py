@@ -81,7 +81,7 @@ def info(path: str | os.PathLike[str]) -> FileInfo:
     with hdf5.opened(name) as file:
         rows, obs_dim, action_dim = shape(name, file)
         keys: list[str] = []
-        file.visititems(lambda key, item: keys.append(key) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(lambda key, item: keys.append(hdf5.shown(key)) if isinstance(item, h5py.Dataset) else None)
         stored_next = "next_observations" in file
         task, made_by = labels.task(file), labels.made_by(file)
     version = _format(name, stored_next)
@@ -141,7 +141,7 @@ def shape(name: str, file: h5py.File) -> tuple[int, int, int]:
     """(rows, obs_dim, action_dim), after checking that the keys exist, hold numbers and are equally long."""
     missing = [key for key in REQUIRED if key not in file]
     if missing:
-        there = ", ".join(sorted(file)[:6]) or "nothing"
+        there = ", ".join(sorted(map(hdf5.shown, file))[:6]) or "nothing"
         remedy = "name it by its id, minari:NAME-vN" if "episode_0" in file else "give a file in D4RL's layout"
         raise DataError(f"{name} has no {' and no '.join(missing)} (it has {there}): {remedy}.")
     keys = [*REQUIRED, *(key for key in ("next_observations", "timeouts") if key in file)]
@@ -165,7 +165,11 @@ def shape(name: str, file: h5py.File) -> tuple[int, int, int]:
         )
     if n == 0:
         raise DataError(f"{name} holds no rows: give another file.")
-    return n, obs_dim, shapes["actions"][1]
+    action_dim = shapes["actions"][1]
+    claimed = 4 * n * Layout(obs_dim, action_dim).width
+    if claimed > hdf5.allowance(name):
+        raise hdf5.too_large(name, name, f"a table of its {n:,} rows", claimed)
+    return n, obs_dim, action_dim
 
 
 def divide(

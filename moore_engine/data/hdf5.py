@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from moore_engine.data.bounded import bounded_memory
 from moore_engine.data.errors import DataError
 
+# Bytes that an array may take for each byte of its file, and for any file. A simulator's numbers hardly shrink, a set of
+# mostly constant columns (Ant without contact forces) to a fourth.
+LARGEST_RATIO = 16
+ROOM = 1 << 26
+TEXT_LIMIT = 1 << 20
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)
 
@@ -40,11 +47,17 @@ def require(name: str) -> None:
 
 
 @contextmanager
-def opened(name: str) -> Iterator[h5py.File]:
-    """The file, for reading only; whatever HDF5 raises inside the block becomes a DataError that names the damage."""
+def opened(name: str, visit: bool = True) -> Iterator[h5py.File]:
+    """The file, for reading only; whatever HDF5 raises inside the block becomes a DataError that names the damage.
+
+    Within the block this process gets no more memory than a good file of this size can need. With `visit`, files that
+    hold links to elsewhere are refused at once; without, for files of very many groups, use `find`.
+    """
     try:
         # A lock is of no use to a reader, and some network file systems refuse it.
-        with h5py.File(name, "r", locking=False) as file:
+        with bounded_memory(2 * allowance(name)), h5py.File(name, "r", locking=False) as file:
+            if visit:
+                _refuse_links(name, file)
             yield file
     except DataError:
         raise
@@ -53,14 +66,60 @@ def opened(name: str) -> Iterator[h5py.File]:
         raise DataError(f"{name} is {what} ({_reason(error)}): download or copy it again.") from error
 
 
-def dataset(name: str, file: h5py.File, key: str) -> h5py.Dataset:
-    """The numeric data set at `key`; DataError if it is a group or holds anything but numbers."""
-    found = file[key]
+def allowance(path: str) -> int:
+    """Bytes that the arrays of the file at `path` may take."""
+    return LARGEST_RATIO * Path(path).stat().st_size + ROOM
+
+
+def find(group: h5py.Group, key: str) -> h5py.Group | h5py.Dataset | None:
+    """What the group holds at the path `key`, or None; links to elsewhere count as nothing and are not followed."""
+    found: Any = group
+    for part in key.split("/"):
+        if not isinstance(found, h5py.Group) or not isinstance(found.get(part, getlink=True), h5py.HardLink):
+            return None
+        found = found[part]
+    return found
+
+
+def dataset(name: str, file: h5py.Group, key: str) -> h5py.Dataset:
+    """The numeric array at `key`, stored in the file itself and no larger than the file can hold; else DataError."""
+    found = find(file, key)
     if not isinstance(found, h5py.Dataset):
-        raise DataError(f"{name}: {key} is a group and not an array: give a file in D4RL's layout.")
+        what = "is missing" if found is None else "is a group and not an array"
+        raise DataError(f"{name}: {key} {what}: give a file in D4RL's layout.")
     if found.dtype.kind not in "fiub" or found.shape is None:
         raise DataError(f"{name}: {key} holds {found.dtype} and not numbers: give a file in D4RL's layout.")
+    if found.is_virtual or found.external:
+        raise DataError(f"{name}: {key} lies in another file: store the array itself.")
+    limit = allowance(file.file.filename)
+    claimed = math.prod(found.shape) * max(found.dtype.itemsize, 4)
+    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
+    if claimed > limit or chunk > claimed + ROOM:
+        raise too_large(name, file.file.filename, key, max(claimed, chunk))
     return found
+
+
+def too_large(name: str, path: str, what: str, claimed: int) -> DataError:
+    """The error for numbers that the file at `path` is too small to hold."""
+    size = Path(path).stat().st_size
+    return DataError(
+        f"{name}: {what} would take {claimed:,} bytes, and a file of {size:,} bytes does not hold so much: it is "
+        f"damaged, or made to fill the memory."
+    )
+
+
+def _refuse_links(name: str, file: h5py.File) -> None:
+    def look(key: bytes | str, info: Any) -> str | None:
+        kind = {h5py.h5l.TYPE_SOFT: "a symbolic link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}.get(info.type)
+        return None if info.type == h5py.h5l.TYPE_HARD else f"{shown(key)} is {kind or 'a link'}"
+
+    if found := file.id.links.visit(look, info=True):
+        raise DataError(f"{name}: {found} and not an array: store the array itself.")
+
+
+def shown(key: bytes | str) -> str:
+    """A key as text, which in a damaged file may not be any."""
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key
 
 
 def text(value: Any) -> str | None:
@@ -72,10 +131,22 @@ def text(value: Any) -> str | None:
     return str(value) if isinstance(value, str) and value else None
 
 
+def attribute(file: h5py.File, key: str) -> Any:
+    """An attribute's value, or None where there is none of a sensible size."""
+    if key not in file.attrs:
+        return None
+    stored = file.attrs.get_id(key)
+    if stored.get_storage_size() > TEXT_LIMIT or math.prod(stored.shape or ()) * stored.dtype.itemsize > TEXT_LIMIT:
+        return None
+    return file.attrs[key]
+
+
 def scalar_text(file: h5py.File, key: str) -> str | None:
     """Text of the scalar data set at `key`, or None."""
-    found = file.get(key)
-    return text(found[()]) if isinstance(found, h5py.Dataset) and found.shape == () else None
+    found = find(file, key)
+    if not isinstance(found, h5py.Dataset) or found.shape != () or found.dtype.itemsize > TEXT_LIMIT:
+        return None
+    return text(found[()])
 
 
 class Digest:

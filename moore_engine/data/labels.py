@@ -14,9 +14,9 @@ from moore_engine.data.errors import DataError
 def task(file: h5py.File) -> str | None:
     """The Gymnasium task the file names: attribute task, env_id or env_spec (JSON, as Minari's), or metadata/env_id."""
     for key in ("task", "env_id"):
-        if found := hdf5.text(file.attrs.get(key)):
+        if found := hdf5.text(hdf5.attribute(file, key)):
             return found
-    if spec := hdf5.text(file.attrs.get("env_spec")):
+    if spec := hdf5.text(hdf5.attribute(file, "env_spec")):
         try:
             found = json.loads(spec).get("id")
         except (ValueError, AttributeError):
@@ -27,7 +27,7 @@ def task(file: h5py.File) -> str | None:
 
 def made_by(file: h5py.File) -> str | None:
     """What made the rows: attribute made_by, or D4RL's metadata/algorithm."""
-    return hdf5.text(file.attrs.get("made_by")) or hdf5.scalar_text(file, "metadata/algorithm")
+    return hdf5.text(hdf5.attribute(file, "made_by")) or hdf5.scalar_text(file, "metadata/algorithm")
 
 
 def reference(name: str, file: h5py.File) -> tuple[float, float] | None:

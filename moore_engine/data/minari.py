@@ -49,8 +49,8 @@ def info(dataset_id: str) -> FileInfo:
     path = str(found.file)
     hdf5.require(path)
     check_spaces(found)
-    with hdf5.opened(path) as file:
-        group = file.get("episode_0")
+    with hdf5.opened(path, visit=False) as file:
+        group = hdf5.find(file, "episode_0")
         if not isinstance(group, h5py.Group):
             raise DataError(f"{found.name}: {path} has no episode_0: its creation was cut short, so make it again.")
         keys: list[str] = []

@@ -24,6 +24,7 @@ ENDING_SHARE = 0.2
 # Gymnasium clips the velocities in these observations to +-10, so the state cannot be found again where one is there.
 CLIPPED = ("Hopper", "Walker2d")
 CLIP = 10.0
+EPISODE = ("observations", "actions", "rewards", "terminations", "truncations")
 
 Array = NDArray[Any]
 
@@ -126,27 +127,30 @@ def _from_minari(path: str, count: int) -> _Read:
     parts: dict[str, list[Array]] = {}
     place: list[str] = []
     unknown = 0
-    with hdf5.opened(str(found.file)) as file:
+    with hdf5.opened(str(found.file), visit=False) as file:
         for episode in episodes.tolist():
-            group = file[f"episode_{episode}"]
-            steps = hdf5.dataset(found.name, group, "rewards").shape[0]
+            group = hdf5.find(file, f"episode_{episode}")
+            if not isinstance(group, h5py.Group):
+                raise DataError(f"{found.name} has no episode_{episode}: download, copy or make it again.")
+            columns = {key: hdf5.dataset(found.name, group, key) for key in EPISODE}
+            steps = columns["rewards"].shape[0]
             rows = np.arange(max(0, steps - STRETCH), steps)
             if not last_known:
                 rows, unknown = rows[:-1], unknown + 1
-            apart = "infos/next_observations" in group
             taken = {
-                "obs": _slice(group["observations"], rows),
-                "action": _slice(group["actions"], rows),
-                "next_obs": _slice(group["infos/next_observations"], rows) if apart else
-                _slice(group["observations"], rows + 1),
-                "reward": _slice(group["rewards"], rows).reshape(-1),
-                "terminal": _slice(group["terminations"], rows).astype(np.bool_).reshape(-1),
-                "timed_out": _slice(group["truncations"], rows).astype(np.bool_).reshape(-1),
-            }  # fmt: skip
+                "obs": _slice(columns["observations"], rows),
+                "action": _slice(columns["actions"], rows),
+                "next_obs": _slice(columns["observations"], rows + 1),
+                "reward": _slice(columns["rewards"], rows).reshape(-1),
+                "terminal": _slice(columns["terminations"], rows).astype(np.bool_).reshape(-1),
+                "timed_out": _slice(columns["truncations"], rows).astype(np.bool_).reshape(-1),
+            }
+            if hdf5.find(group, "infos/next_observations") is not None:
+                taken["next_obs"] = _slice(hdf5.dataset(found.name, group, "infos/next_observations"), rows)
             for key in ("qpos", "qvel"):
-                stored = group.get(f"infos/{key}")
+                stored = hdf5.find(group, f"infos/{key}")
                 if isinstance(stored, h5py.Dataset) and stored.ndim == 2 and stored.shape[0] >= steps:
-                    taken[key] = _slice(stored, rows)
+                    taken[key] = _slice(hdf5.dataset(found.name, group, f"infos/{key}"), rows)
             for key, values in taken.items():
                 parts.setdefault(key, []).append(values)
             place += [f"episode {episode}, step {row}" for row in rows]
