@@ -60,7 +60,6 @@ class WatchScreen(Framed):
         ]
         self.hidden_line = HiddenLine(id=HIDDEN)
         self.board = Board(*self.panes, self.hidden_line)
-        self._at = "runs"
         self._listed: tuple[object, ...] = ()
         self._marked: list[str] = []
         self._soon: Timer | None = None
@@ -189,17 +188,8 @@ class WatchScreen(Framed):
         self.console.chart = message.view
         self._show()
 
-    def on_descendant_focus(self) -> None:
-        if pane := self._focused_pane():
-            self._at = str(pane.id)
-
     def on_board_arranged(self) -> None:
-        """Other panes are on screen; the one with the focus stays among them."""
-        pane = next(pane for pane in self.panes if pane.id == self._at)
-        if not pane.display:
-            self.board.uncover(self._at)
-        if self.focused is None:
-            self.go_to(pane.number)
+        """Other panes are on screen."""
         self.call_after_refresh(self._show)
 
     def on_run_rows_opened(self) -> None:
@@ -207,8 +197,8 @@ class WatchScreen(Framed):
 
     def on_curve_plot_metric_stepped(self, message: CurvePlot.MetricStepped) -> None:
         """A chart without other metrics: the next pair of panes."""
-        self._at = self.board.turn(message.step)
-        self.go_to(next(pane.number for pane in self.panes if pane.id == self._at))
+        first = self.board.turn(message.step)
+        self.go_to(next(pane.number for pane in self.panes if pane.id == first))
 
     def action_filter(self) -> None:
         """Search where the log has the focus; else filter the runs."""

@@ -51,6 +51,18 @@ def places(size: Size, chosen: Arrangement) -> Places:
     return _wide(width, height, chosen.page) if width >= SIDEBAR_FROM else _stacked(width, height, chosen.page)
 
 
+def uncovered(size: Size, before: Arrangement, name: str) -> Arrangement:
+    """An arrangement that shows a pane, as near to the one before as can be."""
+    page = before.page % len(pages(size))
+    if before.zoomed:
+        return Arrangement(page, name)
+    candidates = [page, *(number for number, names in enumerate(pages(size)) if name in names)]
+    for candidate in candidates:
+        if name in places(size, Arrangement(candidate)):
+            return Arrangement(candidate)
+    return Arrangement(page, name)
+
+
 def pages(size: Size) -> tuple[tuple[str, ...], ...]:
     """The panes that share the lower half, by page."""
     if size.width >= SIDEBAR_FROM:
@@ -123,7 +135,7 @@ class BoardLayout(Layout):
 
     def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
         assert isinstance(parent, Board)
-        where = places(size, parent.arrangement)
+        where = parent.fitted(size)
         return [
             WidgetPlacement(where[child.id], NULL_OFFSET, NULL_SPACING, child)
             for child in children
@@ -144,6 +156,8 @@ class Board(Widget):
     def __init__(self, *children: Widget, id: str | None = None) -> None:
         super().__init__(*children, id=id)
         self.arrangement = Arrangement()
+        self._chosen = self.arrangement
+        self._fitted = Size(0, 0)
         self._by_places = BoardLayout()
 
     @property
@@ -163,43 +177,46 @@ class Board(Widget):
         panes = [child for child in self.children if isinstance(child, Pane) and not child.display]
         return sorted(panes, key=lambda pane: pane.number)
 
-    def arrange_as(self, arrangement: Arrangement) -> None:
-        """Show other panes."""
-        self.arrangement = arrangement
-        self._settle(self.size)
-
     def turn(self, pages_on: int) -> str:
         """Another pair of panes in the lower half; the name of the first one."""
         choice = pages(self.size)
         page = (self.arrangement.page + pages_on) % len(choice)
-        self.arrange_as(Arrangement(page))
+        self._choose(Arrangement(page))
         return choice[page][0]
 
     def uncover(self, name: str) -> None:
         """Make sure that a pane is on screen; where one has all the room, this one gets it."""
-        page, zoomed = self.arrangement.page, self.arrangement.zoomed
-        if zoomed:
-            self.arrange_as(Arrangement(page, name))
-        elif name not in places(self.size, self.arrangement):
-            page = next((number for number, names in enumerate(pages(self.size)) if name in names), page)
-            chosen = Arrangement(page)
-            self.arrange_as(chosen if name in places(self.size, chosen) else Arrangement(page, name))
+        found = uncovered(self.size, self.arrangement, name)
+        if found != self.arrangement:
+            self._choose(Arrangement(found.page, name if self._chosen.zoomed else None), found)
 
     def zoom(self, name: str) -> None:
         """Give a pane all the room, or put it back."""
-        zoomed = None if self.arrangement.zoomed else name
-        self.arrange_as(Arrangement(self.arrangement.page, zoomed))
+        self._choose(Arrangement(self.arrangement.page, None if self.arrangement.zoomed else name))
+
+    def fitted(self, size: Size) -> Places:
+        """The places in a room of this size; where it is another one, the pane with the focus stays on screen."""
+        if size and size != self._fitted:
+            self._fitted = size
+            focused = self.screen.focused
+            chain = focused.ancestors_with_self if focused is not None else []
+            held = next((child.id for child in self.children if child in chain), None)
+            self.arrangement = uncovered(size, self._chosen, held) if held else self._chosen
+        return places(size, self.arrangement)
+
+    def _choose(self, chosen: Arrangement, arrangement: Arrangement | None = None) -> None:
+        """What the person wants, and what there is room for."""
+        self._chosen, self.arrangement = chosen, arrangement or chosen
+        self._settle()
 
     def on_resize(self) -> None:
-        self._settle(self.size)
+        self._settle()
 
-    def _settle(self, size: Size) -> None:
+    def _settle(self) -> None:
         """Panes without a place are switched off, so that they neither take the focus nor paint."""
-        if not size:
-            return
-        self.arrangement = Arrangement(self.arrangement.page % len(pages(size)), self.arrangement.zoomed)
-        where = places(size, self.arrangement)
-        for child in self.children:
-            child.display = child.id in where
-        self.refresh(layout=True)
-        self.post_message(self.Arranged())
+        if self.size:
+            where = self.fitted(self.size)
+            for child in self.children:
+                child.display = child.id in where
+            self.refresh(layout=True)
+            self.post_message(self.Arranged())

@@ -109,8 +109,8 @@ def horizon(series: RunSeries | None, plan: Plan, axis: Axis) -> tuple[float, fl
 class Horizons:
     """Horizons that stand still: a planned end that creeps is taken up again only after a while."""
 
-    ROOM = 0.04
-    """Share by which an end may fall short of the one shown, and by which it is let grow."""
+    ROOM, SLACK = 0.04, 0.005
+    """Shares by which an end may fall short of the one shown, and pass it; one that rises further gets room."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Axis], tuple[float, float]] = {}
@@ -119,7 +119,7 @@ class Horizons:
         """The horizon of a run."""
         found, before = horizon(series, plan, axis), self._known.get((name, axis))
         if found is not None and before is not None and before[0] == found[0]:
-            if (1 - self.ROOM) * before[1] <= found[1] <= before[1]:
+            if (1 - self.ROOM) * before[1] <= found[1] <= (1 + self.SLACK) * before[1]:
                 return before
             if before[1] < found[1] < (1 + self.ROOM) * before[1]:
                 found = found[0], (1 + self.ROOM) * found[1]

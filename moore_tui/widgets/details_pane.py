@@ -112,13 +112,15 @@ def attempts(shot: Snapshot) -> str:
 
 
 def started(shot: Snapshot, now: float) -> str:
-    """When it was made, how long ago that is, and for one that does not run when it was last heard of."""
+    """When it was made, and how long ago that is; for one that does not run when it was last heard of."""
     if shot.created is None:
         return ""
-    clock = time.strftime("%Y-%m-%d %H:%M", time.localtime(shot.created))
+    began = time.localtime(shot.created)
+    clock = time.strftime("%Y-%m-%d %H:%M", began)
     if shot.running or shot.seen is None:
         return f"{clock} · {coarse(now - shot.created)} ago"
-    return f"{clock} · last heard after {span(max(0.0, shot.seen - shot.created))}"
+    heard = time.localtime(max(shot.seen, shot.created))
+    return f"{clock} → {time.strftime('%H:%M' if heard[:3] == began[:3] else '%m-%d %H:%M', heard)}"
 
 
 def stages(view: RunView) -> list[tuple[str, str]]:
@@ -174,7 +176,7 @@ def _config(view: RunView, width: int) -> list[Line]:
         return []
     other = next((one for one in view.marked if one.id != view.snapshot.id), None)
     if other is None or view.differs is None:
-        return [(), ((f"config   {len(view.settings)} values; mark another run to see what differs", "dim"),)]
+        return [(), *pair("config", f"{len(view.settings)} values · mark a run to see what differs", "dim", width)]
     found: list[Line] = [(), ((f"config   {len(view.differs)} differ from ", "dim"), (f"■ {other.id}", "key"))]
     keys = max((len(key) for key in view.differs), default=0)
     for key, theirs in view.differs.items():

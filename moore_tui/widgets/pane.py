@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from moore_tui.widgets.chart_view import ChartView
 
 
+LEAST = 16
+"""Cells of what stands at the right of a caption, below which it is left out."""
+
+
 @dataclass(frozen=True)
 class Marked:
     """A marked run as the panes of another one need it; `number` from 1 in the order of marking."""
@@ -142,7 +146,8 @@ class Pane(Sheet):
         while right and length(left) + 2 + length(right) > room and left[-1][1] == "dim":
             left = left[:-1]
         if length(left) + 2 + length(right) > room:
-            right = ()
+            rest = room - length(left) - 2
+            right = cut(right, rest) if rest >= LEAST else ()
         right = (*right, (" ", "")) if right else ()
         middle = spread((*cut(left, room), (" ", "")), right, max(0, width - 3), ("─", frame))
         return (("┌ ", frame), *middle, ("┐", frame))

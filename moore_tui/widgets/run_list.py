@@ -31,6 +31,9 @@ class RunRows(Sheet, can_focus=True):
     class Opened(Message):
         """The run under the cursor shall be looked at."""
 
+    class Sorted(Message):
+        """Another order is wanted."""
+
     def __init__(self) -> None:
         super().__init__()
         self.shots: list[Snapshot] = []
@@ -104,6 +107,9 @@ class RunRows(Sheet, can_focus=True):
     def action_open(self) -> None:
         if self.selected is not None:
             self.post_message(self.Opened())
+
+    def action_sort(self) -> None:
+        self.post_message(self.Sorted())
 
     def on_resize(self) -> None:
         self.draw()
@@ -216,7 +222,7 @@ class RunList(Pane):
     def on_resize(self) -> None:
         self._tell()
 
-    def action_sort(self) -> None:
+    def on_run_rows_sorted(self) -> None:
         """The next order."""
         self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
         self._list(self.rows.selected)
@@ -234,7 +240,7 @@ class RunList(Pane):
         try:
             self.filter, self.wrong = parse(event.value), ""
         except BadFilter as error:
-            self.wrong = str(error)
+            self.filter, self.wrong = Filter(), str(error)
         self._list(self.rows.selected)
 
     def on_filter_line_left(self) -> None:

@@ -24,14 +24,13 @@ class UncertaintyPane(ChartPane):
         axis = view.chart.axis
         whole = curves.curve(view.series, "unc", "mean", axis, "p20", "p80")
         halves = curves.half_life(whole)
-        narrow = self.inner_width < 46
+        gap, label = (" ", "") if self.inner_width < 46 else ("  ", "p20–80 ")
         now: Line = (("now ", "dim"), (number(whole.last), "strong"))
         if whole.low is not None and whole.high is not None and whole.y.size:
-            band = f"{number(whole.low[-1])}–{number(whole.high[-1])}"
-            now += (("  " if narrow else "  p20–80 ", "dim"), (band, ""))
+            now += ((gap + label, "dim"), (f"{number(whole.low[-1])}–{number(whole.high[-1])}", ""))
         if halves is not None:
             shown = span(halves) if axis == "wall" else count(halves)
-            now += (("  ½-life " if narrow else "  half-life ", "dim"), (shown, ""))
+            now += ((f"{gap}half-life ", "dim"), (shown, ""))
         info = [now]
         if rue := view.series.last("rue"):
             value = rue.get("value")
