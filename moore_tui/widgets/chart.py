@@ -92,13 +92,13 @@ class Chart:
             newest = next((value for _, value in self.readings(np.inf) if value is not None), None)
             cells.write(0, height // 2, "-" if newest is None else shortest(newest, width), self.looks.number("label"))
             return cells
-        y_ticks = ticks(self.y_scale, _y_labels(height)) if self.y_scale else []
+        named = sum(bool(series.name) for series in self.content.series)
+        legend = (named > 1 and height >= 7 and self.legend) or (self.cursor is not None and height >= 5)
+        y_ticks = ticks(self.y_scale, _y_labels(Frame.rows_of(height, legend))) if self.y_scale else []
         widest = max((len(tick.label) for tick in y_ticks), default=0)
         gutter = max(GUTTER, widest) if width >= ALIGNED_WIDTH else widest
         if width - gutter < LEAST_WIDTH // 2:
             gutter = 0
-        named = sum(bool(series.name) for series in self.content.series)
-        legend = self.legend and height >= 7 and (named > 1 or self.cursor is not None)
         frame = self.frame = Frame.of(width, height, gutter, legend, self.ascii)
         field = self.field = Field(frame.columns, frame.rows, self.x_scale, self.y_scale, self.ascii, self.looks.number)
         cells = self._surroundings(width, height, frame, field, y_ticks)
@@ -225,6 +225,6 @@ class Chart:
         return duration(x) if self.view.axis == "wall" else readable(x, 7)
 
 
-def _y_labels(height: int) -> int:
-    """How many labels a y axis of this height has room for."""
-    return min((height - 1) // 2, max(3, (height + 1) // 3), 8)
+def _y_labels(rows: int) -> int:
+    """How many labels a y axis of so many rows has room for."""
+    return min((rows + 1) // 2, max(3, (rows + 3) // 3), 8)

@@ -34,8 +34,12 @@ class Frame:
         """The frame of a chart of this size with `gutter` cells for the y labels (0: no y axis)."""
         left, top = gutter + 1 if gutter else 0, int(legend)
         line = height - 2 if height >= 6 else None
-        rows = height - top - (1 if line is None else 2)
-        return cls(left, top, width - left, rows, line, height - 1, ascii)
+        return cls(left, top, width - left, cls.rows_of(height, legend), line, height - 1, ascii)
+
+    @staticmethod
+    def rows_of(height: int, legend: bool) -> int:
+        """The field's rows in a chart of this height."""
+        return height - legend - (2 if height >= 6 else 1)
 
     def y_axis(self, cells: Cells, ticks: Sequence[tuple[int | None, str]], axis: int, label: int) -> None:
         """A line with a tick and a label right before it at each (row, label)."""

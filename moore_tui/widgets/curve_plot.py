@@ -175,6 +175,9 @@ class CurvePlot(Widget, can_focus=True):
 
     def _compute(self) -> None:
         chart = self.chart
+        if chart.view.axis != self.view.axis and self.cursor is not None:
+            self.set_reactive(CurvePlot.cursor, None)  # its place means nothing on the new axis
+            self.post_message(self.CursorMoved(None, []))
         chart.view, chart.log_y, chart.ascii, chart.legend = self.view, self.log_y, self.ascii, self.legend
         chart.cursor = self.cursor
         self._cells = chart.draw(*self.size)

@@ -69,6 +69,7 @@ CHARTS = {
     "returns-ascii-80x16": (lambda: of_returns(ascii=True), 80, 16),
     "returns-smooth-cursor-80x16": (lambda: of_returns(view=ChartView(smoothing=0.9), cursor=30200.0), 80, 16),
     "returns-cursor-in-a-gap-60x12": (lambda: of_returns(cursor=33000.0), 60, 12),
+    "returns-cursor-40x5": (lambda: of_returns(cursor=33000.0), 40, 5),
     "returns-no-band-window-80x16": (lambda: of_returns(view=ChartView(band=False, window=(2e4, 4e4))), 80, 16),
     "losses-log-60x14": (losses, 60, 14),
     "losses-log-ascii-60x14": (lambda: chart(losses().content, log_y=True, ascii=True), 60, 14),

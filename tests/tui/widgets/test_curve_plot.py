@@ -207,6 +207,21 @@ def test_the_cursor_shows_the_values_and_moves_by_cells() -> None:
     piloted(app, body, SIZE)
 
 
+def test_the_cursor_goes_when_the_axis_changes() -> None:
+    app = Plots()
+
+    async def body(pilot: Pilot[Any]) -> None:
+        plot = app.plots[0]
+        plot.plot([curve(50)], horizon=HORIZON)
+        plot.focus()
+        await pilot.press("v", "a")
+        await pilot.pause()
+        assert plot.view.axis == "wall"
+        assert plot.cursor is None and app.cursor == (None, [])
+
+    piloted(app, body, SIZE)
+
+
 def test_a_chart_without_values_has_no_cursor() -> None:
     app = Plots()
 
