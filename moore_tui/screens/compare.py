@@ -42,9 +42,9 @@ class CompareScreen(Framed):
     """Shows the console's marked runs; its charts have a view of their own, which begins at the switch's axis."""
 
     DEFAULT_CSS = """
-    CompareScreen .box { border: round $border-blurred; border-title-color: $foreground; }
+    CompareScreen .box { border: round $foreground 30%; border-title-color: $foreground; }
     CompareScreen .box:focus-within { border: round $border; }
-    CompareScreen.-ascii .box { border: ascii $border-blurred; }
+    CompareScreen.-ascii .box { border: ascii $foreground 30%; }
     CompareScreen.-ascii .box:focus-within { border: ascii $border; }
     CompareScreen #compare-chart { height: 1fr; }
     CompareScreen #compare-lower { height: auto; layout: vertical; }

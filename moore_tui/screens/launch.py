@@ -43,9 +43,9 @@ class LaunchScreen(Framed):
     LaunchScreen.-wide LaunchForm { width: 60%; }
     LaunchScreen.-short LaunchForm { height: auto; }
     LaunchScreen.-short.-settings LaunchForm { height: 1fr; }
-    LaunchScreen .box { border: round $border-blurred; border-title-color: $foreground; }
+    LaunchScreen .box { border: round $foreground 30%; border-title-color: $foreground; }
     LaunchScreen .box:focus-within { border: round $border; }
-    LaunchScreen.-ascii .box { border: ascii $border-blurred; }
+    LaunchScreen.-ascii .box { border: ascii $foreground 30%; }
     LaunchScreen.-ascii .box:focus-within { border: ascii $border; }
     LaunchScreen .box.-folded { border: none; }
     LaunchScreen #launch-foot { height: 2; }
