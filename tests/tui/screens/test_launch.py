@@ -115,6 +115,7 @@ def test_values_that_do_not_fit_together_are_marked_and_start_nothing(bench: Wor
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert shown.form.current == "model.elites" and "▸✗model.elites" in screen_text(pilot.app)
+        assert not shown.console.actions.recent, "nothing was asked for"
         assert said(pilot).startswith("Start model.elites = 9 is more than")
         await pilot.press("u")
         assert shown.draft == Draft() and not shown.outlook.problems
@@ -186,7 +187,7 @@ def test_a_name_that_is_taken_is_told_at_once(bench: Workbench) -> None:
         assert "there is already a run 'mine'" in said(pilot)
         await pilot.press("ctrl+s")
         await pilot.pause()
-        assert bench.made == ["mine"] and screen(pilot).launching == ""
+        assert bench.made == ["mine"] and not screen(pilot).console.actions.recent
 
     launching(body)
 
