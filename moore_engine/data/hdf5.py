@@ -18,7 +18,7 @@ import numpy as np
 from moore_engine.data.bounded import bounded_memory
 from moore_engine.data.errors import DataError
 
-# Bytes that an array may take for each byte of its file, and for any file. A simulator's numbers hardly shrink, a set of
+# Bytes that an array may take for each byte of its file, and for any file. A simulator's numbers hardly shrink, sets of
 # mostly constant columns (Ant without contact forces) to a fourth.
 LARGEST_RATIO = 16
 ROOM = 1 << 26
