@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Key(NamedTuple):
     """`keys` are alternatives, by commas, the first is shown; `action` is a Textual action.
 
-    `show` puts it into the footer while it is valid, under its `label` (else its `description`).
+    While it is valid, `show` puts it into the footer under its `label`; without, a label is there if room is left.
     """
 
     id: str
@@ -64,13 +64,13 @@ def together(one: str, other: str) -> bool:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("charts.left", "h,left", "pan(-1)", "Pan to earlier"),
-    Key("charts.right", "l,right", "pan(1)", "Pan to later"),
-    Key("charts.in", "plus,equals_sign", "zoom(1)", "Zoom in"),
-    Key("charts.out", "minus", "zoom(-1)", "Zoom out"),
+    Key("charts.left", "h,left", "pan(-1)", "Pan to earlier", "back"),
+    Key("charts.right", "l,right", "pan(1)", "Pan to later", "on"),
+    Key("charts.in", "plus,equals_sign", "zoom(1)", "Zoom in", "in"),
+    Key("charts.out", "minus", "zoom(-1)", "Zoom out", "out"),
     Key("charts.fit", "0", "fit", "Fit and follow", "fit", True),
     Key("charts.previous", "left_square_bracket", "metric(-1)", "Previous metric"),
-    Key("charts.next", "right_square_bracket", "metric(1)", "Next metric"),
+    Key("charts.next", "right_square_bracket", "metric(1)", "Next metric", "metric"),
     Key("charts.log", "L", "log_y", "Logarithmic y axis", "log y", True),
     Key("charts.smooth", "S", "smooth", "Smoothing", "smooth", True),
     Key("charts.band", "b", "band", "Band, or none", "band", True),
@@ -83,19 +83,19 @@ KEYS: tuple[Key, ...] = (
     Key("text.first", "g,home", "edge(-1)", "To the beginning"),
     Key("text.last", "G,end", "edge(1)", "To the end"),
     Key("log.follow", "F", "follow", "Follow the end", "follow", True),
-    Key("log.wrap", "w", "wrap", "Wrap long lines"),
+    Key("log.wrap", "w", "wrap", "Wrap long lines", "wrap"),
     Key("log.error", "e", "next_error", "Next error", "error", True),
-    Key("log.next", "n", "next_hit", "Next hit of the search"),
+    Key("log.next", "n", "next_hit", "Next hit of the search", "next"),
     Key("log.previous", "N", "previous_hit", "Previous hit"),
     Key("control.pause", "p", "app.steer('pause')", "Pause; let a paused run, or a replay, go on", "pause", True),
     Key("control.checkpoint", "c", "app.steer('checkpoint')", "Save a checkpoint now", "ckpt", True),
     Key("control.resume", "r", "app.steer('resume')", "Resume, or adopt a run without a keeper", "resume", True),
     Key("control.stop", "x", "app.steer('stop')", "Save a checkpoint and end", "stop", True),
-    Key("control.kill", "X", "app.steer('kill')", "Kill, without a checkpoint (asks for the name)"),
-    Key("control.delete", "D", "app.steer('delete')", "Delete (asks for the name)"),
-    Key("control.set", "e", "app.steer('set')", "Set a value while the run goes on"),
-    Key("control.branch", "B", "app.steer('branch')", "Branch off a checkpoint"),
-    Key("control.extend", "E", "app.steer('extend')", "Extend: more online epochs"),
+    Key("control.kill", "X", "app.steer('kill')", "Kill, without a checkpoint (asks for the name)", "kill"),
+    Key("control.delete", "D", "app.steer('delete')", "Delete (asks for the name)", "delete"),
+    Key("control.set", "e", "app.steer('set')", "Set a value while the run goes on", "set"),
+    Key("control.branch", "B", "app.steer('branch')", "Branch off a checkpoint", "branch"),
+    Key("control.extend", "E", "app.steer('extend')", "Extend: more online epochs", "extend"),
     Key("runs.down", "j,down", "cursor_down", "Next run"),
     Key("runs.up", "k,up", "cursor_up", "Previous run"),
     Key("runs.first", "g,home", "cursor_first", "First run"),
@@ -105,11 +105,14 @@ KEYS: tuple[Key, ...] = (
     Key("runs.page_up", "pageup", "page(-1)", "A page up"),
     Key("runs.mark", "space", "mark", "Mark the run, or take the mark away", "mark", True),
     Key("runs.compare", "equals_sign", "app.compare", "Compare the marked runs", "compare", True),
-    Key("runs.sort", "s", "sort", "Sort by the next column"),
+    Key("runs.sort", "s", "sort", "Sort by the next column", "sort"),
     Key("runs.new", "n", "app.new_run", "New run", "new", True),
-    Key("runs.duplicate", "d", "app.duplicate", "Duplicate the run and edit the copy"),
-    Key("runs.tag", "T", "app.tag", "Tag"),
-    Key("runs.note", "N", "app.note", "Note"),
+    Key("runs.duplicate", "d", "app.duplicate", "Duplicate the run and edit the copy", "copy"),
+    Key("runs.tag", "T", "app.tag", "Tag", "tag"),
+    Key("runs.note", "N", "app.note", "Note", "note"),
+    Key("logs.next", "right_square_bracket", "attempt(1)", "Lines of the next attempt, or of all", "attempt", True),
+    Key("logs.previous", "left_square_bracket", "attempt(-1)", "Lines of the previous attempt, or of all"),
+    Key("logs.level", "l", "level", "From which level on lines are shown", "level", True),
     Key("runs.logs", "L", "app.logs", "Logs of the run on the whole screen", "logs"),
     Key("compare.seeds", "s", "seeds", "Seeds as one curve with a band, or each run by itself", "seeds", True),
     Key("compare.differences", "t", "differences", "The table, or how the configurations differ", "table", True),
@@ -122,13 +125,13 @@ KEYS: tuple[Key, ...] = (
     Key("replay.back", "comma", "app.seek(-0.1)", "A tenth of the run back", "back", True),
     Key("replay.forward", "full_stop", "app.seek(0.1)", "A tenth of the run on", "on", True),
     Key("anywhere.filter", "slash", "screen.filter", "Filter the runs; in a log, search", "filter", True),
-    Key("anywhere.command", "colon", "app.command", "Command line"),
+    Key("anywhere.command", "colon", "app.command", "Command line", "command"),
     Key("anywhere.maximise", "z", "app.maximise", "Maximise the pane, or put it back", "zoom", True),
     Key("anywhere.copy", "y", "app.copy", "Copy what is under the cursor (OSC 52)"),
     Key("anywhere.next", "tab", "app.focus_next", "Next pane"),
     Key("anywhere.previous", "shift+tab", "app.focus_previous", "Previous pane"),
     *(Key(f"anywhere.pane{n}", str(n), f"app.pane({n})", f"Pane {n}") for n in range(1, 10)),
-    Key("anywhere.palette", "ctrl+p", "app.command_palette", "Command palette"),
+    Key("anywhere.palette", "ctrl+p", "app.command_palette", "Command palette", "palette"),
     Key("anywhere.suspend", "ctrl+z", "app.suspend_process", "Suspend the console (fg brings it back)"),
     Key("anywhere.back", "escape", "app.back", "Out one layer"),
     Key("anywhere.help", "question_mark", "app.help", "Help on the pane", "help", True),
@@ -141,7 +144,7 @@ def bindings(*contexts: str) -> list[Binding]:
     from textual.binding import Binding
 
     return [
-        Binding(key.keys, key.action, key.label or key.description, show=key.show, id=key.id, tooltip=key.description)
+        Binding(key.keys, key.action, key.label, show=key.show, id=key.id, tooltip=key.description)
         for key in KEYS
         if key.context in contexts
     ]

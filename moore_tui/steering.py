@@ -86,9 +86,9 @@ class Steering:
                 "delete": "The directory goes for good, with its checkpoints.",
             }[verb]
             title = f"{verb.capitalize()} {which}?"
-            return bool(await self._console.push_screen_wait(ConfirmName(title, f"{risk}\n{text}", which)))
+            return await self._console.push_screen_wait(ConfirmName(title, f"{risk}\n{text}", which))
         if many and verb in ASKED:
-            return bool(await self._console.push_screen_wait(Confirm(f"{verb.capitalize()} {which}?", text)))
+            return await self._console.push_screen_wait(Confirm(f"{verb.capitalize()} {which}?", text))
         return True
 
     async def _ask_trainers(self, verb: str, ids: Sequence[str]) -> None:

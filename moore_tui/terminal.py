@@ -46,14 +46,12 @@ def leaving(leave: Callable[[], object]) -> Iterator[None]:
         timer.start()
         leave()
 
-    before: dict[int, Any] = {}
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        before[number] = signal.signal(number, on_signal)
+    before: dict[int, Any] = {each: signal.signal(each, on_signal) for each in (signal.SIGHUP, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _let_go() -> None:

@@ -1,4 +1,4 @@
-"""The footer: one line of the keys that are valid now, as many as fit; help and leave are always among them."""
+"""The footer: one line of the keys that are valid now, as many as fit, telling ones first; help and leave always."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ class KeyLine(Sheet):
         if not width or not self.screen.is_current:
             return
         entries = self._entries()
-        room = width - 1 - sum(_cells(*entry[1:]) for entry in entries if entry[0].id in KEPT)
+        room, chosen = width - 1, set()
+        for urgency in (_kept, _shown, lambda binding: True):
+            for place, (binding, key, label) in enumerate(entries):
+                cells = len(key) + len(label) + 3
+                if place not in chosen and cells <= room and urgency(binding):
+                    chosen.add(place)
+                    room -= cells
         pieces: list[Piece] = [(" ", "")]
         self._places = []
         x = 1
-        for binding, key, label in entries:
-            cells = _cells(key, label)
-            if binding.id not in KEPT:
-                if cells > room:
-                    room = 0
-                    continue
-                room -= cells
+        for binding, key, label in (entries[place] for place in sorted(chosen)):
             pieces += [(key, "key"), (f" {label}  ", "")]
-            self._places.append((x, x + cells - 2, binding.key))
-            x += cells
+            self._places.append((x, x + len(key) + 1 + len(label), binding.key))
+            x += len(key) + len(label) + 3
         self.put([tuple(pieces)])
 
     def on_click(self, event: events.Click) -> None:
@@ -71,11 +71,16 @@ class KeyLine(Sheet):
         found: dict[str, Binding] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show and active.enabled and console.offers(binding):
+            told = binding.show or (binding.id in ORDER and binding.description)
+            if told and active.enabled and console.offers(binding):
                 found.setdefault(binding.id or binding.key, binding)
         shown = sorted(found.values(), key=lambda binding: ORDER.get(binding.id or "", len(ORDER) - len(KEPT) - 0.5))
         return [(binding, self.app.get_key_display(binding), console.label(binding)) for binding in shown]
 
 
-def _cells(key: str, label: str) -> int:
-    return len(key) + len(label) + 3
+def _kept(binding: Binding) -> bool:
+    return binding.id in KEPT
+
+
+def _shown(binding: Binding) -> bool:
+    return binding.show
