@@ -11,6 +11,7 @@ from typing import Any
 
 from moore_engine import config as configs
 from moore_engine.config_checks import Description, choices
+from moore_engine.data import catalogue
 from moore_engine.presets import FOLDER, profiles, read_toml
 from moore_tui.runs import launch, store
 from moore_tui.runs.draft import DATA, FROM, NAME, PROFILE, SEED, SOURCE, Draft, read_seeds
@@ -102,6 +103,14 @@ def offers(key: str) -> list[str]:
     return parts if parts == ["true", "false"] else choices(key) if all(part[0] == '"' for part in parts) else []
 
 
+def data_sets() -> list[tuple[str, str]]:
+    """The data sets on this machine that have a name, each with its task."""
+    bundled = [(f"bundled:{each.stem}", "comes with the program") for each in _bundled()]
+    fetched = [(each.name, f"{each.task}, downloaded") for each in catalogue.d4rl().values() if each.path.is_file()]
+    minari = [(f"{catalogue.MINARI}{each.name}", each.task or "") for each in catalogue.minari_sets()]
+    return bundled + fetched + minari
+
+
 def check_source(typed: str) -> str | None:
     """What is wrong with a file to take a configuration from."""
     try:
@@ -112,9 +121,9 @@ def check_source(typed: str) -> str | None:
 
 
 def completions(typed: str) -> list[str]:
-    """Data sets that begin with `typed`: bundled ones and HDF5 files."""
-    bundled = [f"bundled:{each.stem}" for each in sorted((FOLDER.parent / "data").glob("*.hdf5"))]
-    return [each for each in bundled if each.startswith(typed) and each != typed] + paths(typed, (".hdf5", ".h5"))
+    """Data sets that begin with `typed`: those with a name, and HDF5 files."""
+    named = [name for name, _ in data_sets()]
+    return [each for each in named if each.startswith(typed) and each != typed] + paths(typed, (".hdf5", ".h5"))
 
 
 def paths(typed: str, endings: Sequence[str]) -> list[str]:
@@ -143,6 +152,10 @@ def text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value) if value != "" else '""'
+
+
+def _bundled() -> list[Path]:
+    return sorted((FOLDER.parent / "data").glob("*.hdf5"))
 
 
 def _base(draft: Draft, problems: dict[str, str]) -> configs.Resolved:

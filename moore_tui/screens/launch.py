@@ -176,9 +176,11 @@ class LaunchScreen(Framed):
     def _answered(self, name: str, answer: str | None) -> None:
         if answer == questions.FILE and name == drafts.SOURCE:
             self.app.push_screen(questions.file_question(self.draft), lambda file: self._answered(name, file))
+        elif answer == questions.PATH and name == drafts.DATA:
+            self.app.push_screen(questions.path_question(self.draft), lambda file: self._answered(name, file))
         elif answer is not None:
-            none = name == drafts.PROFILE and answer == questions.NONE
-            self.change(self.draft.change(name, "" if none else answer))
+            own = (name, answer) in ((drafts.PROFILE, questions.NONE), (drafts.DATA, questions.OWN))
+            self.change(self.draft.change(name, "" if own else answer))
 
     def action_reset(self) -> None:
         """The value under the cursor as the preset or file has it."""

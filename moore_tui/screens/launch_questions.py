@@ -11,13 +11,12 @@ from moore_tui.runs.outlook import Outlook, describe
 from moore_tui.screens.dialogs import Ask, Choose
 from moore_tui.screens.dialogs.dialog import Dialog
 
-FILE = "FILE.toml"
-NONE = "none"
+FILE, PATH = "FILE.toml", "FILE.hdf5"
+NONE, OWN = "none", "its own"
 SAYS = {
     drafts.SEED: "One run for each seed: 3, or several as 0-4 or 0,3,7.",
     drafts.NAME: "Of the run and its directory; empty takes a free one. Several seeds put -s and the seed behind it.",
     drafts.FROM: "Saved state to start from: RUN@switch or RUN@CHECKPOINT; empty starts afresh.",
-    drafts.DATA: "Offline data set: a file, bundled:NAME or another reference; empty takes the preset's own.",
 }
 
 
@@ -33,6 +32,9 @@ def question(name: str, draft: Draft, outlook: Outlook, runs: Path) -> Dialog[st
                 *((each, "reduced for a smaller machine") for each in outlooks.profile_names()),
             ],
         )
+    if name == drafts.DATA:
+        here = [(OWN, "what the preset says"), *outlooks.data_sets(), (PATH, "a file; a path can also be typed here")]
+        return Choose("Data set", here, free=True)
     if name == drafts.TRUST:
         return Ask("Trust code", trust_label(outlook), draft.text(drafts.TRUST))
     if name not in SAYS and outlooks.offers(name):
@@ -44,7 +46,6 @@ def question(name: str, draft: Draft, outlook: Outlook, runs: Path) -> Dialog[st
         draft.text(name) or ("" if name in SAYS else unquoted(outlook.values[name])),
         lambda typed: wrong(name, typed.strip()),
         remark=lambda typed: outlooks.remark(draft, name, typed.strip(), runs),
-        complete=outlooks.completions if name == drafts.DATA else None,
     )
 
 
@@ -57,6 +58,11 @@ def file_question(draft: Draft) -> Dialog[str | None]:
         outlooks.check_source,
         complete=lambda typed: outlooks.paths(typed, (".toml",)),
     )
+
+
+def path_question(draft: Draft) -> Dialog[str | None]:
+    """Which file is the data set."""
+    return Ask("Data set", "A file in D4RL's layout (HDF5).", draft.data, complete=outlooks.completions)
 
 
 def label(name: str, outlook: Outlook) -> str:

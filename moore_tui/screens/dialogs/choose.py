@@ -19,7 +19,7 @@ Choice = str | tuple[str, str]
 
 
 class Choose(Dialog[str | None]):
-    """The chosen value; None if it was left."""
+    """The chosen value; None if it was left. With `free`, a text that fits none of them can be chosen too."""
 
     DEFAULT_CSS = """
     Choose OptionList {
@@ -35,8 +35,9 @@ class Choose(Dialog[str | None]):
     ]
     KEYS = "type to narrow   ↑ ↓ move   enter take it   esc cancel"
 
-    def __init__(self, title: str, options: Sequence[Choice], text: str = "") -> None:
+    def __init__(self, title: str, options: Sequence[Choice], text: str = "", *, free: bool = False) -> None:
         super().__init__(title, text)
+        self._free = free
         self._choices = [(each, "") if isinstance(each, str) else each for each in options]
         self._shown: list[str] = []
 
@@ -67,6 +68,8 @@ class Choose(Dialog[str | None]):
         """Show the choices that hold every word of `wanted`."""
         words = wanted.lower().split()
         found = [each for each in self._choices if all(word in " ".join(each).lower() for word in words)]
+        if self._free and not found and wanted.strip():
+            found = [(wanted.strip(), "as typed")]
         width = max((len(value) for value, _ in found), default=0)
         self._shown = [value for value, _ in found]
         choices = self.query_one(OptionList)

@@ -106,6 +106,8 @@ def test_a_choice_is_narrowed_as_typed_and_moved_in_with_arrows() -> None:
         Case(choose(), [*"paper", "enter"], "run-7", "run-7 the paper's"),
         Case(choose(), [*"nix", "enter"], OPEN),
         Case(choose(), ["escape"], None),
+        Case(Choose("Data", ["one"], free=True), [*"a.h5", "enter"], "a.h5", "a.h5 as typed"),
+        Case(Choose("Data", ["one"], free=True), ["o", "enter"], "one"),
     )
 
 
