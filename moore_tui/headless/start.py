@@ -84,7 +84,8 @@ def resume(
     if changes.data:
         _move_data(found, changes.data, changes.trust)
     if shot.state == "done" and not settings:
-        say(f"run {found.id} is done; {PROGRAM} resume {found.id} --set online.epochs=N extends it")
+        how = f"; {PROGRAM} resume {found.id} --set online.epochs=N extends it"
+        say(f"run {found.id} is done{'' if shot.algo == 'collect' else how}")
         if as_json:
             answer_json({"run": found.id, "path": str(found.path), "state": "done"})
         return EXIT_DONE

@@ -11,7 +11,7 @@ from moore_tui.runs.tail import printable
 
 INFO, WARN, ERROR = "info", "warn", "error"
 
-KINDS = ("run", "stage", "eval", "ckpt", "ack", "warn", "end")
+KINDS = ("run", "stage", "eval", "data", "ckpt", "ack", "warn", "end")
 """Events that are told in the log."""
 
 LONGEST = 2000
@@ -115,6 +115,14 @@ def _eval(event: Event) -> tuple[str, str]:
     return INFO, "  ".join([*parts, f"update {_count(event.get('update'))}"])
 
 
+def _data(event: Event) -> tuple[str, str]:
+    parts = [f"recorded {_count(event.get('rows'))} rows", f"{_count(event.get('episodes'))} episodes"]
+    if event.get("return_mean") is not None:
+        parts.append(f"return {_figure(event.get('return_mean'))} ±{_figure(event.get('return_std'))}")
+    where = [str(event[key]) for key in ("path", "minari") if event.get(key)]
+    return INFO, "  ".join([*parts, *(["in " + " and ".join(where)] if where else [])])
+
+
 def _ckpt(event: Event) -> tuple[str, str]:
     size = number(event.get("bytes")) / 1e6
     return INFO, f"checkpoint {event.get('path')}  {size:.3g} MB in {number(event.get('seconds')):.3g} s"
@@ -138,7 +146,7 @@ def _end(event: Event) -> tuple[str, str]:
 
 
 _WORDS: dict[str, Any] = {
-    "run": _run, "stage": _stage, "eval": _eval, "ckpt": _ckpt, "ack": _ack, "warn": _warn, "end": _end,
+    "run": _run, "stage": _stage, "eval": _eval, "data": _data, "ckpt": _ckpt, "ack": _ack, "warn": _warn, "end": _end,
 }  # fmt: skip
 
 
