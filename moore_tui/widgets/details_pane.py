@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 
 from moore_tui.runs import alerts
 from moore_tui.runs.model import Snapshot
-from moore_tui.widgets.figures import DASH, coarse, count, number, percent, rough, size, span
+from moore_tui.widgets.figures import DASH, coarse, count, number, percent, rough, size
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.reader import Reader
 from moore_tui.widgets.sheet import Line, cut, wrapped

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from moore_tui.runs.log_lines import ERROR, WARN
 from moore_tui.widgets.log_view import LogView
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.sheet import Line
+
+if TYPE_CHECKING:
+    from moore_tui.runs.logbook import LogBook
 
 
 class SearchLine(Input):
@@ -58,8 +62,12 @@ class LogPane(Pane):
         return (view.snapshot.id, None if view.log is None else view.log.version)
 
     def paint(self, view: RunView) -> None:
-        anew, self._run = view.snapshot.id != self._run, view.snapshot.id
-        self.log_view.show(view.log, anew=anew)
+        self.show_log(view.snapshot.id, view.log)
+
+    def show_log(self, run_id: str, book: LogBook | None) -> None:
+        """The log of a run as it is now."""
+        anew, self._run = run_id != self._run, run_id
+        self.log_view.show(book, anew=anew)
         self.tell()
 
     def clear(self) -> None:
@@ -67,17 +75,19 @@ class LogPane(Pane):
         self.log_view.show(None, anew=True)
 
     def tell(self) -> None:
-        """Caption: lines by level, and whether the end is followed."""
-        lines, warnings, errors = self.log_view.count()
-        right: Line = (
-            ("following · " if self.log_view.following else "F follows · ", "dim"),
-            (f"{lines:,} lines".replace(",", " "), "dim"),
-            (f" · {warnings} warn", "warn" if warnings else "dim"),
-            (f" · {errors} error", "bad" if errors else "dim"),
-        )
+        """Caption: which lines are shown, how many by level, and whether the end is followed."""
+        view = self.log_view
+        lines, warnings, errors = view.count()
+        chosen = [f"attempt {view.rows.attempt}"] if view.rows.attempt else []
+        chosen += {WARN: ["warnings and errors"], ERROR: ["errors"]}.get(view.rows.level, [])
+        chosen += [f"/ {view.wanted}"] if view.wanted else []
+        left: Line = ((self.title, ""), *((f" · {each}", "info") for each in chosen), (f" · {self._run}", "dim"))
+        warn, bad = "warn" if warnings else "dim", "bad" if errors else "dim"
         if self.size.width < 70:
-            right = (right[2][0][3:], right[2][1]), (f" {errors} err", right[3][1])
-        self.caption(((self.title, ""), (f" · {self._run}", "dim")), right)
+            return self.caption(left, ((f"{warnings} warn", warn), (f" {errors} err", bad)))
+        state = "following" if view.following else "F follows"
+        count = f"{lines:,} lines".replace(",", " ")
+        self.caption(left, ((f"{state} · {count}", "dim"), (f" · {warnings} warn", warn), (f" · {errors} error", bad)))
 
     def search(self) -> None:
         """Type what to search for."""
@@ -88,6 +98,7 @@ class LogPane(Pane):
         """Forget the search; False if there is none."""
         had = bool(self.log_view.wanted)
         self.log_view.find("")
+        self.tell()
         return had
 
     def on_log_view_moved(self) -> None:
@@ -96,6 +107,7 @@ class LogPane(Pane):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.log_view.find(event.value)
+        self.tell()
 
     def on_search_line_left(self) -> None:
         self.log_view.focus()

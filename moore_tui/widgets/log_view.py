@@ -3,75 +3,80 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len, chop_cells
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 
 from moore_tui.keys import bindings
-from moore_tui.runs.log_lines import ERROR, WARN, LogLine
-from moore_tui.widgets.sheet import Line, Sheet
+from moore_tui.runs.log_lines import ERROR, INFO, WARN
+from moore_tui.widgets.log_rows import LogRows, Place
+from moore_tui.widgets.sheet import Line, Piece, Sheet
 
 if TYPE_CHECKING:
     from moore_tui.runs.logbook import LogBook
 
-LEVELS = {"info": ("INFO ", "dim"), WARN: ("WARN ", "warn"), ERROR: ("ERROR", "bad")}
-TIME = 9
-"""Cells of `13:58:02 `."""
+NAMES = {INFO: ("INFO ", "dim"), WARN: ("WARN ", "warn"), ERROR: ("ERROR", "bad")}
+"""Names and styles of the levels."""
+TIME = "%H:%M:%S "
 FULL = 60
-"""Cells from which time and level stand before each line."""
-
-Place = tuple[int, int]
-"""Number of a line in the book, and which of its rows (0 unless it is wrapped)."""
+"""Cells from which time and level stand before each line; else the level's first letter."""
 
 
 class LogView(Sheet, can_focus=True):
-    """`show` gives the book; `attempt` leaves out the lines of other attempts (0: shows all)."""
+    """`show` gives the book, `only` leaves out the lines of other attempts and lower levels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("text"), *bindings("log")]
 
     class Moved(Message):
-        """Follows or does not, or stands elsewhere."""
+        """Follows or does not, stands elsewhere, shows other lines."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.book: LogBook | None = None
+        self.rows = LogRows()
         self.following = True
-        self.wrapping = False
         self.wanted = ""
         self.hit: int | None = None
-        self.attempt = 0
         self._top: Place = (0, 0)
+
+    @property
+    def book(self) -> LogBook | None:
+        return self.rows.book
 
     def show(self, book: LogBook | None, *, anew: bool = False) -> None:
         """The lines as they are now; `anew` for the log of another run."""
         if anew:
             self.following, self.hit, self._top = True, None, (0, 0)
-        self.book = book
+        self.rows.book = book
         self.draw()
+
+    def only(self, attempt: int, level: str) -> None:
+        """Show this attempt's lines (0: every attempt's) from this level on."""
+        self.rows.attempt, self.rows.level = attempt, level
+        self._tell()
 
     def draw(self) -> None:
         """Put the rows that fit."""
-        height = self.size.height
+        width, height = self.size
         if not height:
             return
-        if self.book is None or self.book.end == self.book.first:
-            self.put([(("nothing in the log yet" if self.book is not None else "reading...", "dim"),)])
-            return
-        if self.following:
-            self._top = self._back((self.book.end - 1, self._rows(self.book.end - 1) - 1), height - 1)
-        else:
-            self._top = self._kept(self._top)
-        rows: list[Line] = []
-        number, row = self._top
-        while len(rows) < height and number < self.book.end:
-            line = self._line(number)
-            if line is not None:
-                rows += self._painted(number, line)[row:]
-            number, row = number + 1, 0
-        self.put(rows[:height])
+        self.rows.width = width - (len(time.strftime(TIME)) + 6 if width >= FULL else 2)
+        top = self.rows.end(height) if self.following else self.rows.nearest(self._top)
+        if top is None:
+            return self.put([((self._nothing, "dim"),)])
+        self._top = top
+        painted: list[Line] = []
+        number, skip = top[0], top[1]
+        while len(painted) < height:
+            painted += self._painted(number)[skip:]
+            below = self.rows.step(number, 1)
+            if below is None:
+                break
+            number, skip = below, 0
+        self.put(painted[:height])
 
     def count(self) -> tuple[int, int, int]:
         """(lines, warnings, errors) of the book."""
@@ -80,35 +85,35 @@ class LogView(Sheet, can_focus=True):
 
     def copied(self) -> str:
         """The line that was found, else the last one."""
-        if self.book is None or self.book.end == self.book.first:
+        numbers = self.rows.numbers
+        if not numbers:
             return ""
-        number = self.hit if self.hit is not None else self.book.end - 1
-        return "".join(line.text for line in self.book.slice(number, number + 1))
+        return self.rows.line(self.hit if self.hit is not None else numbers[-1]).text
 
     def find(self, text: str) -> None:
-        """Search for `text`, from the top of the screen on."""
+        """Search for `text`: back from the end while it is followed, else on from the top of the screen and around."""
         self.wanted, self.hit = text, None
         if text and self.book is not None:
-            self._go(self.book.search(text, self._top[0]))
+            back = self.following
+            found = self._search(self.book.end if back else self._top[0], back)
+            self._go(found if found is not None else self._search(self.book.first, back=False))
         self.draw()
 
     def action_follow(self) -> None:
         """Stay at the end, or stay here."""
         self.following = not self.following
-        self.draw()
-        self.post_message(self.Moved())
+        self._tell()
 
     def action_wrap(self) -> None:
-        self.wrapping = not self.wrapping
+        self.rows.wrapping = not self.rows.wrapping
         self._top = self._top[0], 0
         self.draw()
 
     def action_next_error(self) -> None:
         """The next error below, else the first one of all."""
         if self.book is not None:
-            start = self.hit + 1 if self.hit is not None else self._top[0]
-            found = self.book.next_error(start)
-            self._go(found if found is not None else self.book.next_error(self.book.first))
+            found = self._seek(self.book.next_error, self.hit + 1 if self.hit is not None else self._top[0], 1)
+            self._go(found if found is not None else self._seek(self.book.next_error, self.book.first, 1))
 
     def action_next_hit(self) -> None:
         self._next(back=False)
@@ -117,23 +122,19 @@ class LogView(Sheet, can_focus=True):
         self._next(back=True)
 
     def action_scroll(self, rows: int) -> None:
-        if self.book is not None and self.book.end > self.book.first:
+        top, end = self.rows.nearest(self._top), self.rows.end(self.size.height)
+        if top is not None and end is not None:
             self.following = False
-            self._top = self._on(self._top, rows) if rows > 0 else self._back(self._top, -rows)
-            end = self._back((self.book.end - 1, self._rows(self.book.end - 1) - 1), self.size.height - 1)
-            self._top = min(self._top, end)
-            self.draw()
-            self.post_message(self.Moved())
+            self._top = min(end, self.rows.on(top, rows) if rows > 0 else self.rows.back(top, -rows))
+            self._tell()
 
     def action_scroll_page(self, pages: int) -> None:
         self.action_scroll(pages * max(1, self.size.height - 1))
 
     def action_edge(self, end: int) -> None:
         """To the first line, or to the last one and follow."""
-        if self.book is not None:
-            self.following, self._top = end > 0, (self.book.first, 0)
-            self.draw()
-            self.post_message(self.Moved())
+        self.following, self._top = end > 0, (0, 0)
+        self._tell()
 
     def on_resize(self) -> None:
         self.draw()
@@ -146,97 +147,66 @@ class LogView(Sheet, can_focus=True):
         event.stop()
         self.action_scroll(-3)
 
-    def _next(self, back: bool) -> None:
-        if self.book is None or not self.wanted:
-            return
-        here = self.hit if self.hit is not None else self._top[0]
-        found = self.book.search(self.wanted, here - 1 if back else here + 1, back=back)
-        if found is None:
-            found = self.book.search(self.wanted, self.book.end if back else self.book.first, back=back)
-        self._go(found)
-
-    def _go(self, number: int | None) -> None:
-        """Show the line in the upper third, and stay there."""
-        if number is None or self.book is None:
-            return
-        self.following, self.hit = False, number
-        self._top = self._back((number, 0), self.size.height // 3)
+    def _tell(self) -> None:
         self.draw()
         self.post_message(self.Moved())
 
-    def _line(self, number: int) -> LogLine | None:
-        """A line of the book that is to be shown."""
-        found = self.book.slice(number, number + 1) if self.book is not None else []
-        if not found or (self.attempt and found[0].attempt not in (0, self.attempt)):
+    def _next(self, back: bool) -> None:
+        if self.book is not None and self.wanted:
+            here = self.hit if self.hit is not None else self._top[0]
+            found = self._search(here - 1 if back else here + 1, back)
+            self._go(found if found is not None else self._search(self.book.end if back else self.book.first, back))
+
+    def _search(self, start: int, back: bool) -> int | None:
+        """The nearest line that holds what is wanted."""
+        if self.book is None:
             return None
-        return found[0]
+        return self._seek(partial(self.book.search, self.wanted, back=back), start, -1 if back else 1)
 
-    def _rows(self, number: int) -> int:
-        """Rows that a line takes: none if it is not shown."""
-        line = self._line(number)
-        return 0 if line is None else len(self._parts(line))
+    def _seek(self, search: Callable[[int], int | None], start: int, way: int) -> int | None:
+        """What a search finds from `start` on, lines that are not shown left out."""
+        number = search(start)
+        while number is not None and not self.rows.shows(number):
+            number = search(number + way)
+        return number
 
-    def _parts(self, line: LogLine) -> list[str]:
-        text = line.text.expandtabs(4)
-        width = self._text_width
-        if not self.wrapping or cell_len(text) <= width:
-            return [text]
-        return chop_cells(text, max(1, width)) or [""]
+    def _go(self, number: int | None) -> None:
+        """Show the line in the upper third, and stay there."""
+        if number is not None:
+            self.following, self.hit = False, number
+            self._top = self.rows.back((number, 0), self.size.height // 3)
+            self._tell()
 
     @property
-    def _text_width(self) -> int:
-        width = self.size.width
-        return width - TIME - 6 if width >= FULL else width - 2
+    def _nothing(self) -> str:
+        if self.book is None:
+            return "reading..."
+        return "no such line" if self.book.end > self.book.first else "nothing in the log yet"
 
-    def _painted(self, number: int, line: LogLine) -> list[Line]:
-        name, style = LEVELS.get(line.level, LEVELS["info"])
+    def _painted(self, number: int) -> list[Line]:
+        """The rows of a line, time and level before the first one."""
+        line = self.rows.line(number)
+        name, style = NAMES.get(line.level, NAMES[INFO])
         if self.size.width >= FULL:
-            clock = time.strftime("%H:%M:%S ", time.localtime(line.t)) if line.t else " " * TIME
-            head: Line = ((clock, "dim"), (f"{name} ", style))
+            clock = time.strftime(TIME, time.localtime(line.t or 0.0))
+            head: Line = ((clock if line.t else " " * len(clock), "dim"), (f"{name} ", style))
         else:
             head = ((name[0] + " ", style),)
         blank: Line = ((" " * sum(len(text) for text, _ in head), ""),)
-        colour = style if line.level != "info" else ""
-        rows: list[Line] = []
-        for row, text in enumerate(self._parts(line)):
-            body = self._marked(text, "cursor") if self.wanted and number == self.hit else ((text, colour),)
-            rows.append((head if not row else blank) + body)
-        return rows
+        found: list[Line] = []
+        for text in self.rows.parts(number):
+            hit = self.wanted and number == self.hit
+            body = self._marked(text) if hit else ((text, style if line.level != INFO else ""),)
+            found.append((blank if found else head) + body)
+        return found
 
-    def _marked(self, text: str, style: str) -> Line:
-        """The text with what is searched for in another style."""
-        found, wanted, at = text.casefold(), self.wanted.casefold(), 0
-        if len(found) != len(text):
-            return ((text, style),)
-        pieces: list[tuple[str, str]] = []
-        while (hit := found.find(wanted, at)) >= 0:
-            pieces += [(text[at:hit], "strong"), (text[hit : hit + len(wanted)], style)]
+    def _marked(self, text: str) -> Line:
+        """The text with what is searched for lit up."""
+        folded, wanted, at = text.casefold(), self.wanted.casefold(), 0
+        if len(folded) != len(text):
+            return ((text, "cursor"),)
+        pieces: list[Piece] = []
+        while (hit := folded.find(wanted, at)) >= 0:
+            pieces += [(text[at:hit], "strong"), (text[hit : hit + len(wanted)], "cursor")]
             at = hit + len(wanted)
         return (*pieces, (text[at:], "strong"))
-
-    def _kept(self, place: Place) -> Place:
-        """The place, or the first line that is still there."""
-        assert self.book is not None
-        number, row = place
-        if number < self.book.first:
-            return self.book.first, 0
-        return (number, row) if number < self.book.end else (max(self.book.first, self.book.end - 1), 0)
-
-    def _back(self, place: Place, rows: int) -> Place:
-        """`rows` rows above a place."""
-        assert self.book is not None
-        number, row = place
-        while rows > row and number > self.book.first:
-            rows -= row + 1
-            number -= 1
-            row = self._rows(number) - 1
-        return number, max(0, row - rows)
-
-    def _on(self, place: Place, rows: int) -> Place:
-        """`rows` rows below a place."""
-        assert self.book is not None
-        number, row = place
-        while number < self.book.end - 1 and row + rows >= self._rows(number):
-            rows -= self._rows(number) - row
-            number, row = number + 1, 0
-        return number, row + rows if number < self.book.end - 1 else row
