@@ -234,9 +234,9 @@ def test_the_level_of_a_printed_line(text, level):
         ),
         (event(1, "ckpt", path="ckpt-7", bytes=184_000_000, seconds=1.12), INFO, "checkpoint ckpt-7  184 MB in 1.12 s"),
         (
-            event(1, "data", rows=3036, episodes=174, return_mean=14.134, return_std=11.2, path="/d/a.hdf5", minari="/m"),
+            event(1, "data", rows=3036, episodes=174, return_mean=14.134, return_std=11.2, path="/a.hdf5", minari="/m"),
             INFO,
-            "recorded 3 036 rows  174 episodes  return 14.134 ±11.2  in /d/a.hdf5 and /m",
+            "recorded 3 036 rows  174 episodes  return 14.134 ±11.2  in /a.hdf5 and /m",
         ),
         (event(7, "ack", verb="pause", ok=True), INFO, "pause done at update 7"),
         (event(7, "ack", verb="set", ok=True, key="a.b", value="0.4"), INFO, "set a.b = 0.4 done at update 7"),
