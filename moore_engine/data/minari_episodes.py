@@ -84,7 +84,14 @@ class EpisodeReader:
 
     def _open(self, episode: int, key: str) -> h5d.DatasetID:
         try:
-            return h5d.open(self._file, f"episode_{episode}/{key}".encode())
+            found = h5d.open(self._file, f"episode_{episode}/{key}".encode())
+            if found.get_offset() is None and _lies_elsewhere(found):
+                raise DataError(
+                    f"{self._found.name}: {key} of episode_{episode} lie in another file: store them in this."
+                )
+            return found
+        except DataError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             name, there = self._found.name, h5py.Group(self._file)
             if f"episode_{episode}" not in there:
@@ -93,6 +100,9 @@ class EpisodeReader:
                     f"episode_{episode}): it was cut short, so download, copy or make it again."
                 ) from error
             raise DataError(f"{name}: episode_{episode} has no array {key}: download or copy the set again.") from error
+        if found.get_offset() is None and _lies_elsewhere(found):
+            raise DataError(f"{self._found.name}: {key} of episode_{episode} lie in another file: store them in this.")
+        return found
 
     def _expect(self, episode: int, key: str, found: h5d.DatasetID, rows: int, width: int) -> None:
         shape = found.shape
@@ -114,3 +124,13 @@ class EpisodeReader:
             f"{self._found.name}: {key} of episode_{episode} have shape {shape} and not {expected}: download or copy "
             f"the set again."
         )
+
+
+def _lies_elsewhere(found: h5d.DatasetID) -> bool:
+    """Whether an array without a place of its own in the file is one of another file's."""
+    try:
+        found.get_num_chunks()
+    except (ValueError, RuntimeError):
+        layout = found.get_create_plist()
+        return bool(layout.get_layout() == h5d.VIRTUAL or layout.get_external_count())
+    return False

@@ -123,6 +123,47 @@ def test_two_thousand_damaged_sets(start: int, good: Path, reader: Any, tmp_path
     assert counts["refused"] >= 100 and counts["data"] >= 10, "damage that always or never shows proves little"
 
 
+OUTSIDE = {
+    "external link": lambda group, key, other: _link(group, key, h5py.ExternalLink(str(other), "/x")),
+    "symbolic link": lambda group, key, other: _link(group, key, h5py.SoftLink("/elsewhere")),
+    "external storage": lambda group, key, other: damaged.replaced(
+        group, key, shape=group[key].shape, dtype="f4", external=[(str(other), 0, 1 << 20)]
+    ),
+    "virtual": lambda group, key, other: _virtual(group, key, other),
+}
+
+
+def _link(group: h5py.Group, key: str, link: Any) -> None:
+    if "elsewhere" not in group.file:
+        group.file["elsewhere"] = group[key][()]
+    del group[key]
+    group[key] = link
+
+
+def _virtual(group: h5py.Group, key: str, other: Path) -> None:
+    layout = h5py.VirtualLayout(shape=group[key].shape, dtype="f4")
+    layout[...] = h5py.VirtualSource(str(other), "x", shape=group[key].shape)
+    del group[key]
+    group.create_virtual_dataset(key, layout)
+
+
+@pytest.mark.parametrize("base", ["plain", "minari"])
+@pytest.mark.parametrize("key", ["observations", "rewards"])
+@pytest.mark.parametrize("way", OUTSIDE)
+def test_numbers_of_another_file_are_refused(
+    way: str, key: str, base: str, good: Path, reader: Any, tmp_path: Path
+) -> None:
+    name, file = copied(good, base, reader[1], tmp_path / "case")
+    with h5py.File(file, "a") as opened:
+        group = opened["episode_7"] if base == "minari" else opened
+        other = tmp_path / "other.hdf5"
+        with h5py.File(other, "w") as there:
+            there["x"] = np.zeros(group[key].shape, np.float32)
+        OUTSIDE[way](group, key, other)
+    told = reader[0].read(name)
+    assert told["outcome"] == "refused" and ("another file" in told["said"] or "link" in told["said"]), told
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_undamaged_sets_are_read(base: str, good: Path, reader: Any, tmp_path: Path) -> None:
     name, _ = copied(good, base, reader[1], tmp_path / "case")
