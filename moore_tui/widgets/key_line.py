@@ -45,12 +45,11 @@ class KeyLine(Sheet):
             return
         entries = self._entries()
         room, chosen = width - 1, set()
-        for urgency in (_kept, _shown, lambda binding: True):
-            for place, (binding, key, label) in enumerate(entries):
-                cells = len(key) + len(label) + 3
-                if place not in chosen and cells <= room and urgency(binding):
-                    chosen.add(place)
-                    room -= cells
+        for place in sorted(range(len(entries)), key=lambda place: _urgency(entries[place][0])):
+            cells = len(entries[place][1]) + len(entries[place][2]) + 3
+            if cells <= room:
+                chosen.add(place)
+                room -= cells
         pieces: list[Piece] = [(" ", "")]
         self._places = []
         x = 1
@@ -78,9 +77,8 @@ class KeyLine(Sheet):
         return [(binding, self.app.get_key_display(binding), console.label(binding)) for binding in shown]
 
 
-def _kept(binding: Binding) -> bool:
-    return binding.id in KEPT
-
-
-def _shown(binding: Binding) -> bool:
-    return binding.show
+def _urgency(binding: Binding) -> int:
+    """What is left out last comes first: how to get help and out, what the table shows, then all but steering."""
+    if binding.id in KEPT:
+        return 0
+    return 1 if binding.show else 3 if (binding.id or "").startswith("control.") else 2
