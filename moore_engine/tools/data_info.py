@@ -11,6 +11,7 @@ from moore_engine.events import read, visible
 from moore_engine.rundir import RunDir
 from moore_engine.tools.cli import answer, guarded, run_dir
 from moore_engine.tools.histogram import histogram, number
+from moore_engine.tools.progress import Bar
 from moore_engine.tools.table import pairs, table
 
 if TYPE_CHECKING:
@@ -58,10 +59,11 @@ def _load(reference: Reference) -> tuple[Transitions, str | None]:
     """The data set, and what a run would refuse it for, if anything."""
     from moore_engine.data.errors import DataError
 
-    try:
-        return reference.load(), None
-    except DataError as error:
-        return reference.load(checks=False), str(error)
+    with Bar(f"reading {reference.path}", None, "episodes") as bar:
+        try:
+            return reference.load(progress=bar.update), None
+        except DataError as error:
+            return reference.load(checks=False, progress=bar.update), str(error)
 
 
 def _verdict(run: RunDir, data: Transitions) -> tuple[Verdict, bool]:

@@ -1,7 +1,8 @@
 """Check everything a run needs before it exists: `python -m moore_engine.tools.prepare` with a request on stdin.
 
 Request {"config": TOML, "trust": [names], "base_dir": folder} -> {"config": TOML with nothing left open, "rows",
-"disk_mb", "warnings", "dataset"}; bad input is one sentence on stderr and exit code 2.
+"disk_mb", "warnings", "dataset"}; bad input is one sentence on stderr and exit code 2, the last line where others
+tell how far it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 MIB = 2**20
+TELL_S = 2.0
+READING = "reading "
+"""What lines of progress on stderr begin with; the last line is an error where the exit code says so."""
 
 
 def main() -> int:
@@ -71,8 +76,8 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
         )
     termination = for_task(settings.data.task, settings.data.termination or None, trust)
     env = Env(settings.data.task, 0, trust_code=trust)
-    data = source.load(path, task=settings.data.task, obs_dim=env.obs_dim, action_dim=env.action_dim,
-                low=env.low, high=env.high, termination=termination)  # fmt: skip
+    data = source.load(path, progress=_Narrator(path), task=settings.data.task, obs_dim=env.obs_dim,
+                       action_dim=env.action_dim, low=env.low, high=env.high, termination=termination)  # fmt: skip
     env.close()
     _check_priority(settings.online.priority, data.table, trust)
     low, high = settings.data.ref_min, settings.data.ref_max
@@ -90,6 +95,18 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
         "warnings": warnings,
         "dataset": path,
     }
+
+
+class _Narrator:
+    """Says on stderr how far the first reading of a data set of many episodes is, a line from time to time."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._told = path, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if done % 16 == 0 and time.monotonic() - self._told > TELL_S:
+            self._told = time.monotonic()
+            print(f"{READING}{self._path}: {done:,} of {total:,} episodes", file=sys.stderr, flush=True)
 
 
 def own_threads(settings: Config) -> Config:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from moore_tui.runs.errors import CheckFailed, CheckRefused, ConsoleError, Launc
 
 PROJECT_FILE = Path("moore.toml")
 CHOSEN = "filled in at creation"
+READING = "reading "
+"""What the engine's lines begin with that only say how far it is."""
 
 Tell = Callable[[str], None]
 """Takes one line about how it goes."""
@@ -84,7 +88,7 @@ def check(wish: Wish, runs: Path, tell: Tell) -> Checked:
     for warning in resolved.warnings:
         tell(f"warning: {warning}")
     tell("checking data, task and device ...")
-    answer = prepare(resolved.config, wish.trust)
+    answer = prepare(resolved.config, wish.trust, tell=tell)
     for warning in answer.get("warnings", []):
         tell(f"warning: {warning}")
     found = Checked(
@@ -164,11 +168,12 @@ def prepare(
     config: configs.Config,
     trust: Sequence[str] = (),
     started: Callable[[subprocess.Popen[str]], None] = lambda process: None,
+    tell: Tell = lambda text: None,
 ) -> dict[str, Any]:
     """The engine's check of data, task and device in a process of its own (it needs torch), which `started` is given.
 
-    Returns its answer: config (TOML text with everything resolved), rows, disk_mb, warnings, dataset. Raises
-    CheckRefused with its sentence, CheckFailed if it broke.
+    `tell` takes how far it is where that takes long, in a thread. Returns its answer: config (TOML text with everything
+    resolved), rows, disk_mb, warnings, dataset. Raises CheckRefused with its sentence, CheckFailed if it broke.
     """
     command = shlex.split(os.environ.get("MOORE_PREPARE", "")) or engine.command("prepare")
     body = json.dumps({"config": configs.dumps(config), "trust": list(trust), "base_dir": str(Path.cwd())})
@@ -181,14 +186,18 @@ def prepare(
         start_new_session=True,
         env=engine.environment(),
     )
-    try:
-        started(process)
-        out, err = process.communicate(body)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    lines = [line for line in err.strip().splitlines() if line]
+    lines: list[str] = []
+    listener = threading.Thread(target=_listen, args=(process, lines, tell), daemon=True)
+    with process:
+        listener.start()
+        try:
+            started(process)
+            out = _ask(process, body)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            listener.join()
     if process.returncode != 0:
         kind = CheckRefused if process.returncode == EXIT_USAGE else CheckFailed
         raise kind(lines[-1] if lines else f"the check of the run ended with {process.returncode}")
@@ -196,6 +205,25 @@ def prepare(
         return dict(json.loads(out))
     except ValueError:
         raise CheckFailed("the check of the run gave no answer; try moore-console doctor") from None
+
+
+def _ask(process: subprocess.Popen[str], body: str) -> str:
+    """Give a process its question, and wait for its answer."""
+    assert process.stdin is not None and process.stdout is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as question:  # it may have ended already
+        question.write(body)
+    out = process.stdout.read()
+    process.wait()
+    return out
+
+
+def _listen(process: subprocess.Popen[str], lines: list[str], tell: Tell) -> None:
+    """Collect what a process says on stderr, and pass on how far it is."""
+    for line in process.stderr or ():
+        if line.startswith(READING):
+            tell(line.strip())
+        elif line.strip():
+            lines.append(line.strip())
 
 
 def parse(text: str) -> configs.Config:

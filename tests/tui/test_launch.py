@@ -58,6 +58,20 @@ def test_a_check_that_breaks_says_so(bench: Workbench) -> None:
     assert failed.value.exit_code == EXIT_FAILED
 
 
+def test_how_far_the_check_is_is_told_and_is_no_error(bench: Workbench) -> None:
+    (bench.folder / "prepare.py").write_text(
+        "import sys\n"
+        "print('reading minari:a/b-v0: 16 of 32 episodes', file=sys.stderr)\n"
+        "print('it cannot be', file=sys.stderr)\n"
+        "print('reading minari:a/b-v0: 32 of 32 episodes', file=sys.stderr)\n"
+        "sys.exit(2)"
+    )
+    told: list[str] = []
+    with pytest.raises(CheckRefused, match=r"^it cannot be$"):
+        launch.prepare(quickstart(), tell=told.append)
+    assert told == [f"reading minari:a/b-v0: {done} of 32 episodes" for done in (16, 32)]
+
+
 def test_what_began_before_an_error_goes_on(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     start = launch.LocalLauncher.start
 
