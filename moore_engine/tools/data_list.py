@@ -40,9 +40,12 @@ def main(argv: list[str]) -> int:
 def show(remote: bool, as_json: bool) -> None:
     """Print the list, and on stderr where it looked."""
     found = catalogued() if remote else local()
+    tables = catalogue.datasets_dir().parent / "tables"
+    sizes = [_size(path) for path in tables.glob("*.f32")]
     facts = {
         "datasets": [asdict(each) for each in found],
         "folders": {"d4rl": str(catalogue.datasets_dir()), "minari": str(catalogue.minari_dir())},
+        "cache": {"path": str(tables), "tables": len(sizes), "bytes": sum(sizes)},
     }
     rows = [
         (
@@ -58,8 +61,9 @@ def show(remote: bool, as_json: bool) -> None:
     answer(facts, as_json, table(("NAME", "TASK", "ROWS", "SIZE", "KIND", "NOTE"), rows, right=("ROWS", "SIZE")))
     if not as_json and not remote:
         print(
-            f"D4RL files are looked for in {catalogue.datasets_dir()}, Minari sets in {catalogue.minari_dir()}; "
-            f"`moore-console data list --remote` shows what can be downloaded.",
+            f"D4RL files are looked for in {catalogue.datasets_dir()}, Minari sets in {catalogue.minari_dir()}; the "
+            f"cache {tables} holds {len(sizes)} tables, {amount(sum(sizes), 'B')}; `moore-console data list --remote` "
+            f"shows what can be downloaded.",
             file=sys.stderr,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,28 +12,7 @@ import pytest
 from moore_engine.data import physics
 from moore_engine.data.d4rl import load, write_d4rl
 from moore_engine.data.transitions import DataError
-
-STEPS = 1500
-
-
-@functools.cache
-def collected(task: str) -> dict[str, np.ndarray]:
-    """Rows of a smoothly random policy, as a data set file holds them."""
-    env = physics.make(task)
-    inner = env.unwrapped
-    rng = np.random.default_rng(0)
-    obs, _ = env.reset(seed=0)
-    action = np.zeros(env.action_space.shape, np.float32)
-    kept: list[tuple] = []
-    for _ in range(STEPS):
-        action = (0.7 * action + 0.5 * rng.normal(size=action.shape)).clip(-1, 1).astype(np.float32)
-        state = inner.data.qpos.copy(), inner.data.qvel.copy()
-        next_obs, reward, terminal, timeout, _ = env.step(action)
-        kept.append((obs, action, next_obs, reward, terminal, timeout, *state))
-        obs = env.reset()[0] if terminal or timeout else next_obs
-    env.close()
-    keys = ("observations", "actions", "next_observations", "rewards", "terminals", "timeouts", "qpos", "qvel")
-    return {key: np.array(values) for key, values in zip(keys, zip(*kept, strict=True), strict=True)}
+from tests.engine.simulated import collected
 
 
 def samples(task: str) -> physics.Samples:
