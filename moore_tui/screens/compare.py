@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
@@ -17,16 +17,16 @@ from moore_tui.keys import bindings
 from moore_tui.messages import WindowChanged
 from moore_tui.runs import comparison
 from moore_tui.runs.aggregate import Figures, figures
-from moore_tui.runs.comparison import Grouping, Row
+from moore_tui.runs.comparison import Grouping
 from moore_tui.runs.series import BASELINE, RunSeries
 from moore_tui.screens.frame import Framed
 from moore_tui.widgets import compare_curves, curves
-from moore_tui.widgets import compare_rows as lines
 from moore_tui.widgets.chart_view import AXIS_LABELS, ChartView
 from moore_tui.widgets.compare_curves import METRICS, Metric
+from moore_tui.widgets.compare_table import CompareTable
 from moore_tui.widgets.curve_plot import CurvePlot
 from moore_tui.widgets.rows import Rows
-from moore_tui.widgets.sheet import Line, Sheet, cut, wrapped
+from moore_tui.widgets.sheet import Sheet, wrapped
 
 WIDE = 140
 """Columns from which the differences stand beside the table."""
@@ -47,13 +47,7 @@ class CompareScreen(Framed):
     CompareScreen.-ascii .box { border: ascii $foreground 30%; }
     CompareScreen.-ascii .box:focus-within { border: ascii $border; }
     CompareScreen #compare-chart { height: 1fr; }
-    CompareScreen #compare-lower { height: auto; layout: vertical; }
-    CompareScreen.-wide #compare-lower { layout: horizontal; }
-    CompareScreen #compare-table, CompareScreen #compare-differences { height: auto; }
-    CompareScreen.-wide #compare-table { width: 2fr; }
-    CompareScreen.-wide #compare-differences { width: 1fr; }
-    CompareScreen #compare-heading, CompareScreen #compare-legend { height: 1; }
-    CompareScreen.-whole #compare-lower { display: none; }
+    CompareScreen.-whole CompareTable { display: none; }
     CompareScreen #compare-nothing { display: none; height: 1fr; padding: 1 2; }
     CompareScreen.-nothing #compare-nothing { display: block; }
     CompareScreen.-nothing .box { display: none; }
@@ -87,7 +81,7 @@ class CompareScreen(Framed):
         self.grouping = Grouping()
         self._ids: tuple[str, ...] | None = None
         self._figures: dict[str, tuple[Hashable, Figures]] = {}
-        self._working: dict[str, Hashable] = {}
+        self._working: set[str] = set()
         self._horizons = curves.Horizons()
         self._painted: Hashable = None
 
@@ -95,25 +89,23 @@ class CompareScreen(Framed):
         yield Sheet(id="compare-nothing")
         with Vertical(id="compare-chart", classes="box"):
             yield CurvePlot(id="compare-plot")
-        with Container(id="compare-lower"):
-            with Vertical(id="compare-table", classes="box"):
-                yield Sheet(id="compare-heading")
-                yield lines.ComparedRows(id="compare-rows")
-                yield Sheet(id="compare-legend")
-            with Vertical(id="compare-differences", classes="box"):
-                yield lines.ComparedRows(id="compare-keys")
+        yield CompareTable()
 
     def on_mount(self) -> None:
         self.set_class(self.console.ascii, "-ascii")
         self.plot.set_reactive(CurvePlot.ascii, self.console.ascii)
+        self.table.ascii = self.console.ascii
 
     def on_resize(self) -> None:
-        self.set_class(self.size.width >= WIDE, "-wide")
         self.paint()
 
     @property
     def plot(self) -> CurvePlot:
         return self.query_one(CurvePlot)
+
+    @property
+    def table(self) -> CompareTable:
+        return self.query_one(CompareTable)
 
     @property
     def shown_metric(self) -> Metric:
@@ -124,10 +116,6 @@ class CompareScreen(Framed):
         """The curves that were read so far, by run."""
         feed = self.console.feed
         return {name: series for name in self._ids or () if (series := feed.series(name)) is not None}
-
-    @property
-    def rows(self) -> list[Row]:
-        return comparison.rows(self.grouping, {name: found for name, (_, found) in self._figures.items()})
 
     def facts_changed(self) -> None:
         """Newer facts: curves at once, groups and figures when a thread has them."""
@@ -158,11 +146,11 @@ class CompareScreen(Framed):
         self.run_worker(read, thread=True, group="grouping", exit_on_error=False)
 
     def _figure(self, name: str, series: RunSeries) -> None:
-        """Work out a run's figures, unless they are known or under way."""
-        of = (curves.stamp(series, "eval", BASELINE), series.loaded >= 1.0)
-        if self._working.get(name) == of or self._figures.get(name, (None,))[0] == of:
+        """Work out a run's figures, unless they are known; one thread a run."""
+        of = curves.stamp(series, "eval", BASELINE)
+        if name in self._working or self._figures.get(name, (None,))[0] == of:
             return
-        self._working[name] = of
+        self._working.add(name)
 
         def work() -> None:
             self.post_message(self.Figured(name, of, figures(series)))
@@ -178,6 +166,9 @@ class CompareScreen(Framed):
     @on(Figured)
     def figured(self, message: Figured) -> None:
         self._figures[message.run_id] = (message.of, message.figures)
+        self._working.discard(message.run_id)
+        if series := self.runs.get(message.run_id):
+            self._figure(message.run_id, series)
         self._paint_table()
 
     def paint(self) -> None:
@@ -195,7 +186,6 @@ class CompareScreen(Framed):
         feed = self.console.feed
         ends = [self._horizons(name, series, feed.plan(name), axis) for name, series in runs.items()]
         known = [each for each in ends if each is not None]
-        self.plot.set_reactive(CurvePlot.log_y, metric.log)
         several = compare_curves.looks(self.grouping.groups, self.grouped)
         self.plot.set_reactive(CurvePlot.legend, len(several) <= MOST_NAMES)
         reading = any(series.loaded < 1.0 for series in runs.values()) or len(runs) < len(self._ids or ())
@@ -214,39 +204,10 @@ class CompareScreen(Framed):
         self.query_one("#compare-chart").border_title = Content(f"1 {metric.title}{how}")
 
     def _paint_table(self) -> None:
-        wide, rows = self.size.width >= WIDE, self.rows
-        self.query_one("#compare-table").display = wide or not self.differing
-        self.query_one("#compare-differences").display = wide or self.differing
-        table = self.query_one("#compare-rows", Rows)
-        width = max(1, table.size.width)
-        units = {row.unit for row in rows if row.unit}
-        told = f" · {units.pop()}s" if len(units) == 1 else ""
-        if self.grouping.unreadable:
-            told += f" · the configuration of {', '.join(self.grouping.unreadable)} cannot be read"
-        self.query_one("#compare-table").border_title = Content(f"2 {len(self._ids or ())} runs{told}")
-        self.query_one("#compare-heading", Sheet).put([lines.heading(width)])
-        self.query_one("#compare-legend", Sheet).put([lines.legend(width)])
-        most = max(3, self.size.height * 9 // 20 - 4)
-        looks = compare_curves.looks(self.grouping.groups, self.grouped)
-
-        def line(place: int, room: int, style: str) -> Line:
-            row = rows[place]
-            return lines.row_line(row, room, style, looks.get((row.group, row.member)), self.console.ascii)
-
-        table.styles.height = max(1, min(len(rows), most))
-        table.fill(len(rows), line)
-        keys = self.query_one("#compare-keys", Rows)
-        differing = lines.difference_lines(self.grouping)
-        keys.styles.height = max(1, min(len(differing), most + 2))
-        keys.fill(len(differing), lambda row, room, style: cut(differing[row], room))
-        count = len(self.grouping.differences)
-        told = "1 key differs" if count == 1 else f"{count} keys differ"
-        self.query_one("#compare-differences").border_title = Content(f"3 Configurations · {told}")
-
-    @property
-    def _current(self) -> Row | None:
-        rows, cursor = self.rows, self.query_one("#compare-rows", Rows).cursor
-        return rows[cursor] if cursor < len(rows) else None
+        self.table.beside(self.size.width >= WIDE, self.differing)
+        figures = {name: found for name, (_, found) in self._figures.items()}
+        rows = comparison.rows(self.grouping, figures)
+        self.table.show(rows, self.grouping, self.grouped, len(self._ids or ()))
 
     @on(WindowChanged)
     def window_changed(self, message: WindowChanged) -> None:
@@ -257,6 +218,7 @@ class CompareScreen(Framed):
     @on(CurvePlot.MetricStepped)
     def metric_stepped(self, message: CurvePlot.MetricStepped) -> None:
         self.metric = (self.metric + message.step) % len(METRICS)
+        self.plot.set_reactive(CurvePlot.log_y, self.shown_metric.log)
         self._paint_chart()
 
     @on(Rows.Opened)
@@ -275,18 +237,18 @@ class CompareScreen(Framed):
         """The table, or how the configurations differ, where there is no room for both."""
         self.differing = not self.differing
         self.paint()
-        self.query_one("#compare-keys" if self.differing else "#compare-rows", Rows).focus()
+        (self.table.keys if self.differing else self.table.table).focus()
 
     def action_unmark(self) -> None:
         """Take the run, or the group, under the cursor out of the comparison."""
-        if row := self._current:
+        if row := self.table.current:
             self.console.marked -= set(row.ids)
             self.facts_changed()
             self.console.nudge()
 
     def action_watch(self) -> None:
         """Go and watch the run under the cursor."""
-        if row := self._current:
+        if row := self.table.current:
             console = self.console
             self.app.pop_screen()
             console.select(row.ids[0])
@@ -308,4 +270,4 @@ class CompareScreen(Framed):
         if number in (2, 3) and (number == 3) != self.differing and self.size.width < WIDE:
             self.action_differences()
         elif number in (1, 2, 3):
-            self.query_one(("#compare-plot", "#compare-rows", "#compare-keys")[number - 1]).focus()
+            (self.plot, self.table.table, self.table.keys)[number - 1].focus()

@@ -60,7 +60,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 
     def known() -> bool:
         grouped = sum(len(group.ids) for group in shown.grouping.groups) + len(shown.grouping.unreadable)
-        return grouped == len(shown.console.marked) and all(row.cells for row in shown.rows)
+        return grouped == len(shown.console.marked) and all(row.cells for row in shown.table.rows)
 
     await until(pilot, known, "groups and figures")
     await pilot.pause()
@@ -157,7 +157,7 @@ def test_a_run_or_a_group_can_be_taken_out(folder: Path) -> None:
         await pilot.press("g", "space")
         await settled(pilot)
         assert screen(pilot).console.marked == {"uni-s0", "uni-s1"}
-        assert [row.name for row in screen(pilot).rows] == ["uni (2 runs)", "uni-s0", "uni-s1"]
+        assert [row.name for row in screen(pilot).table.rows] == ["uni (2 runs)", "uni-s0", "uni-s1"]
         await pilot.press("g", "space")
         await pilot.pause()
         assert "No run is marked" in screen_text(pilot.app)
@@ -189,7 +189,7 @@ def test_a_branch_has_the_offline_curve_of_the_run_it_came_from(folder: Path) ->
         await pilot.press("s")
         mine, theirs = curves(pilot)["offline"]
         assert np.array_equal(mine.x, theirs.x) and np.array_equal(mine.y, theirs.y)
-        offline = {row.name.partition(" ")[0]: row.cells["offline"].value for row in screen(pilot).rows}
+        offline = {row.name.partition(" ")[0]: row.cells["offline"].value for row in screen(pilot).table.rows}
         assert offline["branch-s0"] is not None
 
     comparing(folder, ["prio-s0", "branch-s0"], body)
@@ -205,13 +205,13 @@ def test_a_running_run_grows_in_the_chart_and_the_table(folder: Path) -> None:
         def online() -> Any:
             return next(each for each in curves(pilot)["series-1"])
 
-        before, auc = online().x[-1], screen(pilot).rows[0].cells["auc"].value
+        before, auc = online().x[-1], screen(pilot).table.rows[0].cells["auc"].value
         whole = events(OFFLINE + 4, 1.5, 0.0)
         run.events.write_bytes(b"".join(map(line, whole)))
         app.refresh_facts()
         await pilot.pause()
         assert online().x[-1] == before + 2 * UPDATES
-        await until(pilot, lambda: screen(pilot).rows[0].cells["auc"].value != auc, "the new area")
+        await until(pilot, lambda: screen(pilot).table.rows[0].cells["auc"].value != auc, "the new area")
 
     comparing(folder, ["live-s0"], body)
 
