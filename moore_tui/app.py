@@ -20,6 +20,7 @@ from moore_tui.launchers import Launcher
 from moore_tui.machine import Gauge
 from moore_tui.messages import ActionChanged, FactsChanged, MarksChanged, RunSelected
 from moore_tui.options import Options, feed_for
+from moore_tui.palette import Palette
 from moore_tui.player import Player
 from moore_tui.runs.feed import Facts
 from moore_tui.screens.frame import Framed
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 BLANK_S = 0.4
 """Longest time from the start without anything painted; runs and first curve come within it, or long after."""
-LINES_KEPT = 50
-"""Command lines that the next session finds."""
 
 
 class MooreConsole(App[int]):
@@ -43,7 +42,6 @@ class MooreConsole(App[int]):
 
     CSS_PATH = "app.tcss"
     TITLE = "moore-console"
-    ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = list(bindings("anywhere", "replay"))
 
     selected: reactive[str | None] = reactive(None, init=False)
@@ -74,7 +72,7 @@ class MooreConsole(App[int]):
             launcher=launcher,
             after=self.nudge,
         )
-        self.steering, self.player = Steering(self), Player(self)
+        self.steering, self.player, self.palette = Steering(self), Player(self), Palette(self)
         self.gauge = Gauge()
         self.opening = options.hz > 0
         self._looked = self._untold = False
@@ -299,48 +297,18 @@ class MooreConsole(App[int]):
             self.copy_to_clipboard(text)
             self.answer(f"copied {text if len(text) < 60 else text[:57] + '...'}")
 
-    def action_command(self, value: str = "") -> None:
-        from moore_tui.commands import complete
-
-        screen = self.framed
-        if screen is not None and screen is self.screen and not screen.query(CommandLine):
-            earlier = [str(line) for line in self.settings.state().get("lines", ())]
-            screen.mount(CommandLine(value, lambda line: complete(self, line), earlier))
+    def action_command(self) -> None:
+        self.palette.open()
 
     def on_command_line_entered(self, message: CommandLine.Entered) -> None:
-        from moore_tui.commands import Wrong, execute
-
-        if not message.text:
-            return
-        self._keep_line(message.text)
-        try:
-            if asking := execute(self, message.text):
-                self.ask(asking)
-        except Wrong as error:
-            self.answer(str(error), "refused")
+        if message.text:
+            self.palette.do(message.text)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        from moore_tui.commands import COMMANDS
+        return self.palette.listed()
 
-        for command in COMMANDS:
-            verb = command.key.removeprefix("control.")
-            if command.key.startswith("control.") and not self.steering.can(verb):
-                continue
-            if command.takes and not command.takes.startswith("["):
-                ask = lambda name=command.name: self.action_command(f"{name} ")  # noqa: E731
-                yield SystemCommand(f"{command.name} {command.takes.lower()}", command.about, ask)
-            else:
-                yield SystemCommand(command.name, command.about, lambda name=command.name: self._do(name))
-
-    def _do(self, line: str) -> None:
-        self.on_command_line_entered(CommandLine.Entered(line))
-
-    def _keep_line(self, line: str) -> None:
-        lines = [each for each in self.settings.state().get("lines", ()) if each != line][-LINES_KEPT + 1 :]
-        try:
-            self.settings.keep_state(lines=[*lines, line])
-        except OSError:
-            return
+    def action_help_quit(self) -> None:
+        self.answer("q leaves the console; the runs go on")
 
     def get_line_filters(self) -> list[LineFilter]:
         return self._filters_used

@@ -81,12 +81,17 @@ def drawable() -> bool:
 def draw(chosen: Options) -> int:
     """Open the console; its exit code. The runs are looked at while Textual is being imported."""
     import gc
+    from contextlib import suppress
     from threading import Thread
 
     gc.disable()  # nothing that is made while it opens is garbage; the application enables it again
     feed = feed_for(chosen)
-    if not chosen.replay:
-        Thread(target=feed.poll, name="first look", daemon=True).start()
+
+    def look() -> None:
+        with suppress(Exception):  # the console's own look meets the same trouble, and tells it
+            feed.poll()
+
+    Thread(target=look, name="first look", daemon=True).start()
     from moore_tui.app import open_console
 
     return int(open_console(chosen, feed) or EXIT_DONE)

@@ -268,35 +268,38 @@ def test_tags_and_notes_are_asked_for_with_what_is_there(two: Path) -> None:
     piloted(app, body)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("pause", "cannot pause alpha: it is done"),
-        ("pasue", "there is no command 'pasue'; did you mean pause?"),
-        ("pause now", ":pause stands alone, without 'now'"),
-        ("run", "write :run NAME"),
-        ("run gamma", "there is no run 'gamma'"),
-        ("theme nrod", "there is no theme 'nrod'; did you mean nord?"),
-        ("set online.alpha", "write KEY=VALUE, such as online.alpha=0.5"),
-        ("set online.alpa=3", "did you mean online.alpha?"),
-        ("set data.path=x", "data.path cannot change while a run is going"),
-        ("extend many", "extend takes the new number of online epochs"),
-        ("seek 50", "no run is replayed here"),
-        ("speed fast", "speed takes how many times faster"),
-        ("tag x y", "alpha tagged x y"),
-        ("note a b", "alpha note kept"),
-    ],
-)
-def test_a_line_after_the_colon_is_done_or_told_what_is_wrong(two: Path, line: str, said: str) -> None:
+LINES = [
+    ("pause", "cannot pause alpha: it is done"),
+    ("pasue", "there is no command 'pasue'; did you mean pause?"),
+    ("pause now", ":pause stands alone, without 'now'"),
+    ("run", "write :run NAME"),
+    ("run gamma", "there is no run 'gamma'"),
+    ("theme nrod", "there is no theme 'nrod'; did you mean nord?"),
+    ("set online.alpha", "write KEY=VALUE, such as online.alpha=0.5"),
+    ("set online.alpa=3", "did you mean online.alpha?"),
+    ("set data.path=x", "data.path cannot change while a run is going"),
+    ("extend many", "extend takes the new number of online epochs"),
+    ("seek 50", "no run is replayed here"),
+    ("speed fast", "speed takes how many times faster"),
+    ("speed 0", "a replay's speed is a number above 0"),
+    ("ckpt", "cannot checkpoint alpha: it is done"),
+    ("tag x y", "alpha tagged x y"),
+    ("note a b", "alpha note kept"),
+]
+
+
+def test_a_line_after_the_colon_is_done_or_told_what_is_wrong(two: Path) -> None:
     app = console(two)
 
     async def body(pilot: AnyPilot) -> None:
         app.select("alpha")
-        await pilot.press("colon")
-        await pilot.press(*({" ": "space", "=": "equals_sign", ".": "full_stop"}.get(each, each) for each in line))
-        await pilot.press("enter")
-        await told(pilot, said)
-        assert "RunRows" in repr(app.focused)
+        for line, said in LINES:
+            await pilot.press("colon")
+            await until(pilot, lambda: "Typed" in repr(app.focused))
+            app.screen.focused.value = line  # type: ignore[union-attr]
+            await pilot.press("enter")
+            await told(pilot, said)
+            assert "RunRows" in repr(app.focused)
 
     piloted(app, body)
 
@@ -347,7 +350,7 @@ def test_the_palette_lists_what_makes_sense_now(live: RunDir) -> None:
 
     async def body(pilot: AnyPilot) -> None:
         names = [command.title for command in app.get_system_commands(app.screen)]
-        assert "pause" in names and "compare" in names and "run name" in names and "delete" not in names
+        assert "pause" in names and "compare" in names and "run" in names and "delete" not in names
         await pilot.press("ctrl+p")
         await until(pilot, lambda: "Search for commands" in screen_text(app))
         await pilot.press(*"pause")
@@ -431,6 +434,27 @@ def test_escape_goes_out_one_layer_at_a_time_and_never_leaves(two: Path) -> None
         await pilot.press("escape", "escape", "escape")
         await pilot.pause()
         assert "Runs" in screen_text(app) and app.return_value is None
+
+    piloted(app, body)
+
+
+def test_a_click_on_a_key_of_the_footer_presses_it(two: Path) -> None:
+    app = console(two)
+
+    async def body(pilot: AnyPilot) -> None:
+        await pilot.click("KeyLine", offset=(footer(app).index("? help") + 1, 0))
+        await until(pilot, lambda: "Help · Runs" in screen_text(app))
+
+    piloted(app, body)
+
+
+def test_control_c_says_how_to_leave_and_leaves_nothing(two: Path) -> None:
+    app = console(two)
+
+    async def body(pilot: AnyPilot) -> None:
+        await pilot.press("ctrl+c")
+        await told(pilot, "q leaves the console; the runs go on")
+        assert app.return_value is None
 
     piloted(app, body)
 
