@@ -8,6 +8,7 @@ tell how far it is.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -101,9 +102,11 @@ class _Narrator:
     """Says on stderr how far the first reading of a data set of many episodes is, a line from time to time."""
 
     def __init__(self, path: str) -> None:
-        self._path, self._told = path, time.monotonic()
+        self._path, self._told = path, math.inf
 
     def __call__(self, done: int, total: int) -> None:
+        if done == 1:
+            self._told = time.monotonic()
         if done % 16 == 0 and time.monotonic() - self._told > TELL_S:
             self._told = time.monotonic()
             print(f"{READING}{self._path}: {done:,} of {total:,} episodes", file=sys.stderr, flush=True)

@@ -79,7 +79,8 @@ class Bar:
             share = min(1.0, done / self.total)
             full = int(CELLS * share)
             parts.append(f"[{'#' * full}{'.' * (CELLS - full)}] {int(100 * share)} %")
-            parts.append(f"{amount(done, self._unit)} of {amount(self.total, self._unit)}")
+            so_far = amount(done, self._unit) if self._unit == "B" else f"{done:,}"
+            parts.append(f"{so_far} of {amount(self.total, self._unit)}")
         else:
             parts.append(amount(done, self._unit))
         then, before = self._seen[0] if self._seen else (now, done)
