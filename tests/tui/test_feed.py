@@ -129,14 +129,26 @@ def test_what_is_no_run_is_left_out_and_a_run_that_is_copied_in_slowly_is_found(
     (tmp_path / "notes.txt").write_text("no run")
     (tmp_path / "slow").mkdir()
     (tmp_path / ".hidden").mkdir()
+    other = finished(tmp_path / ".source", "x")
+    age(tmp_path)
     now = time.time()
     feed.poll(now)
     assert feed.snapshots == {}
-    other = finished(tmp_path / "source", "x")
     shutil.copy(other.config, tmp_path / "slow" / "config.toml")
-    age(tmp_path)
+    feed.poll(now + module.RETRY_S / 2)
+    assert feed.snapshots == {}
     feed.poll(now + module.RETRY_S + 1)
     assert list(feed.snapshots) == ["slow"]
+
+
+def test_a_run_that_comes_within_the_tick_of_the_clock_in_which_the_folder_was_listed_is_found(tmp_path, feed):
+    finished(tmp_path, "one")
+    feed.poll()
+    stamp = tmp_path.stat().st_mtime_ns
+    finished(tmp_path, "two")
+    os.utime(tmp_path, ns=(stamp, stamp))
+    feed.poll()
+    assert list(feed.snapshots) == ["one", "two"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -206,7 +218,8 @@ def test_what_changed_a_moment_ago_is_looked_at_again(tmp_path, feed):
 
 def test_events_that_another_host_appends_are_seen_though_the_run_is_over(tmp_path, feed):
     run = finished(tmp_path, "one")
-    finished(tmp_path, "two")
+    for number in range(10):
+        finished(tmp_path, f"other-{number}")
     feed.open(["one"])
     feed.poll()
     with open(run.events, "ab") as file:
@@ -376,10 +389,10 @@ def test_the_longest_forgotten_curves_go_first(tmp_path, feed, monkeypatch):
     names = [f"run-{number}" for number in range(5)]
     for name in names:
         finished(tmp_path, name)
-    for name in names:
+    for name in (*names[:3], names[0], *names[3:]):
         feed.open([name])
         feed.poll()
-    assert [feed.series(name) is not None for name in names] == [False, False, True, True, True]
+    assert [feed.series(name) is not None for name in names] == [True, False, False, True, True]
     feed.open(names)
     feed.poll()
     assert all(feed.series(name) is not None for name in names)

@@ -419,3 +419,10 @@ def _copy(folder, number):
 )
 def test_spans_are_short(seconds, text):
     assert status.span(seconds) == text
+
+
+def test_a_run_is_as_old_as_its_first_attempt_though_its_configuration_was_copied(run):
+    put_keeper(run, attempt(dead_identity(), 2.0, code=0), word="finished")
+    assert model.snapshot(run).created == 1.0
+    run.keeper.unlink()
+    assert model.snapshot(run).created == run.config.stat().st_mtime

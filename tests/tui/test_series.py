@@ -50,18 +50,16 @@ FIELDS = {
     "perf": st.fixed_dictionaries({"phases": st.dictionaries(st.sampled_from("abc"), st.floats(0, 1, width=32))}),
     "ack": st.just({"verb": "pause", "ok": True}),
     "warn": st.just({"what": "something"}),
-    "run": st.fixed_dictionaries({"resumed_seq": st.integers(0, 40)}),
+    "run": st.fixed_dictionaries({"back": st.integers(0, 12)}),
 }
-EVENTS = st.sampled_from([*FIELDS, "loss", "loss", "eval"]).flatmap(
-    lambda kind: FIELDS[kind].map(lambda fields: (kind, fields))
-)
+EVENTS = st.sampled_from([*FIELDS, "run"]).flatmap(lambda kind: FIELDS[kind].map(lambda fields: (kind, fields)))
 
 
 def history(script):
-    """Events as a trainer numbers them; a `run` resumes from an event that came before."""
+    """Events as a trainer numbers them; a `run` goes back by some of them."""
     bodies = []
     for seq, (kind, fields) in enumerate(script, 1):
-        told = {**fields, "resumed_seq": min(fields["resumed_seq"], seq - 1)} if kind == "run" else fields
+        told = {"resumed_seq": max(0, seq - 1 - fields["back"])} if kind == "run" else fields
         stage = "online" if seq > 20 else "offline"
         bodies.append(contract.finite(at(seq, kind, stage, seq * 10, max(0, seq - 20), t=1e9 + seq * 1.5, **told)))
     return bodies
@@ -118,7 +116,7 @@ def assert_tells(series, visible):
 
 
 @settings(max_examples=60)
-@given(st.lists(EVENTS, max_size=40), st.randoms(use_true_random=False))
+@given(st.lists(EVENTS, min_size=8, max_size=40), st.randoms(use_true_random=False))
 def test_curves_are_those_of_a_plain_reading_however_the_file_grows(tmp_path_factory, script, chance):
     bodies = history(script)
     path = tmp_path_factory.mktemp("series") / "events.jsonl"
@@ -203,6 +201,14 @@ def test_after_a_dead_attempt_the_newest_event_is_the_one_before_by_its_numbers(
     series.apply(Batch([], False, 1, False))
     assert series.last("model")["holdout_max"] == pytest.approx(0.3)
     assert series.last("model")["update"] == 0
+
+
+def test_axes_and_episodes_that_were_asked_for_before_forget_a_dead_attempt_too():
+    series = series_of(*(at(seq, "eval", returns=[float(seq)]) for seq in range(1, 6)))
+    assert list(series.x("eval", "wall")) == [0, 1, 2, 3, 4]
+    series.apply(Batch([at(seq, "eval", returns=[-1.0]) for seq in (8, 9)], False, 2, False))
+    assert list(series.x("eval", "wall")) == [0, 1, 7, 8]
+    assert [series.table("eval").episodes(row) for row in range(5)] == [[1.0], [2.0], [-1.0], [-1.0], []]
 
 
 def test_a_replaced_file_starts_all_over():

@@ -275,6 +275,16 @@ def test_the_newest_events_of_a_growing_file_are_found_without_reading_it_again(
     assert (found.newest["seq"], found.of["eval"]["seq"], read) == (20_002, 20_001, [])
 
 
+def test_what_grew_by_more_than_is_looked_through_at_once_is_looked_at_from_its_end(path):
+    path.write_bytes(line(event(1, "eval")))
+    found = NewestTail(path, ("eval",))
+    found.poll()
+    with open(path, "ab") as file:
+        file.write(b"".join(line(event(seq, filler="x" * 1000)) for seq in range(2, 1500)) + line(event(1500, "eval")))
+    found.poll()
+    assert (found.newest["seq"], found.of["eval"]["seq"]) == (1500, 1500)
+
+
 def test_the_newest_events_of_another_file_are_its_own(path, tmp_path):
     path.write_bytes(line(event(7, "eval")))
     found = NewestTail(path, ("eval",))
