@@ -71,7 +71,6 @@ class Cells:
             return None
         seen = (self.styles != before.styles) & ((self.codes != BLANK) | (before.codes != BLANK))
         changed = (self.codes != before.codes) | seen
-        changed[:, :-1] |= (self.codes[:, 1:] == REST) & changed[:, 1:]
         regions: list[Region] = []
         for y in np.flatnonzero(changed.any(axis=1)).tolist():
             at = np.flatnonzero(changed[y])

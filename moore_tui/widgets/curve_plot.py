@@ -83,6 +83,7 @@ class CurvePlot(Widget, can_focus=True):
         self._strips: dict[int, Strip] = {}
         self._styles: list[Style] = []
         self._ground: Style | None = None
+        self._looked = False
         self._palette: Palette | None = None
 
     def plot(
@@ -119,6 +120,7 @@ class CurvePlot(Widget, can_focus=True):
         return text
 
     def render_line(self, y: int) -> Strip:
+        self._look_below()
         if self._cells is None or (self._cells.width, self._cells.height) != self.size:
             self._compute()
         assert self._cells is not None
@@ -129,11 +131,17 @@ class CurvePlot(Widget, can_focus=True):
         return self._strips[y]
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        ground = self.visual_style.rich_style
-        if ground != self._ground:
-            self._forget_styles()
-            self._ground = ground
+        self._looked = False
         return super().render_lines(crop)
+
+    def _look_below(self) -> None:
+        """Once a paint, and only if a line is painted: what lies below may have another colour than it had."""
+        if not self._looked:
+            self._looked = True
+            ground = self.rich_style
+            if ground != self._ground:
+                self._forget_styles()
+                self._ground = ground
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -190,7 +198,7 @@ class CurvePlot(Widget, can_focus=True):
     def _known_styles(self) -> list[Style]:
         if self._palette is None:
             self._palette = self._theme_palette()
-        ground = self._ground or self.visual_style.rich_style
+        ground = self._ground or self.rich_style
         for name, dim, bold in self.chart.looks.known[len(self._styles) :]:
             self._styles.append(ground + self._palette.style(name, dim, bold))
         return self._styles

@@ -188,6 +188,47 @@ def test_another_subject_settles_the_y_axis_anew() -> None:
     assert drawn.y_scale is not None and drawn.y_scale.high < 1200.0
 
 
+@given(st.lists(st.tuples(st.sampled_from([5, 60]), st.sampled_from([1.0, 1.7, 40.0]), st.integers(0, 3)), max_size=8))
+def test_what_was_drawn_before_leaves_no_trace(steps: list[tuple[int, float, int]]) -> None:
+    drawn = Chart()
+    for count, factor, change in steps:
+        series = [_cut(each, count) for each in returns()]
+        series[0].y = series[0].y * factor
+        drawn.content = Content(series, boundary=count * 400.0, horizon=(0.0, 6e4), marks=[Mark(count * 100.0)])
+        drawn.cursor = 5000.0 if change == 1 else None
+        drawn.log_y, drawn.ascii = change == 2, change == 3
+        fresh = chart(drawn.content, cursor=drawn.cursor, log_y=drawn.log_y, ascii=drawn.ascii)
+        cells = drawn.draw(70, 15)
+        fresh._fit = drawn._fit
+        assert cells.text() == fresh.draw(70, 15).text()
+
+
+@pytest.mark.parametrize("far", [1.0, 1e6, 1e9])
+def test_lines_lead_out_of_a_window_to_the_points_beside_it(far: float) -> None:
+    x, y = np.array([1.5 - far, 1.5, 1.5 + far]), np.array([1.0 - far, 1.0, 1.0 + far])
+    drawn = chart(Content([Series("a", x, y)], y_range=(0.0, 2.0)), view=ChartView(window=(1.0, 2.0)))
+    rows = [line[7:] for line in drawn.draw(67, 13).text().split("\n")[:-2]]
+    columns = [{i for i, character in enumerate(row) if character != " "} for row in rows]
+    assert set.union(*columns) == set(range(60))
+    heights = [next(n for n, row in enumerate(columns) if i in row) for i in range(60)]
+    assert heights == sorted(heights, reverse=True)
+
+
+def test_a_point_left_of_the_window_is_not_drawn_into_its_first_column() -> None:
+    x, y = np.array([0.99, 1.0, 2.0]), np.array([2.0, 0.0, 0.0])
+    drawn = chart(Content([Series("a", x, y)], y_range=(0.0, 2.0)), view=ChartView(window=(1.0, 2.0)))
+    top = drawn.draw(67, 13).text().split("\n")[0]
+    assert top[7:].strip() == ""
+
+
+def test_a_band_down_to_zero_and_below_reaches_the_foot_of_a_logarithmic_axis() -> None:
+    x = np.arange(20.0)
+    y = np.full(20, 10.0)
+    drawn = chart(Content([Series("a", x, y, y - 20.0, y * 2.0)]), log_y=True)
+    foot = drawn.draw(60, 14).text().split("\n")[-3]
+    assert foot[7:].strip()
+
+
 def test_the_x_axis_without_a_plan_grows_seldom() -> None:
     drawn, ends = Chart(), set()
     for count in range(2, 500):

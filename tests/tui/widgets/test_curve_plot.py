@@ -292,6 +292,22 @@ def test_another_theme_brings_other_colours_at_once() -> None:
     piloted(app, body, SIZE)
 
 
+def test_another_ground_below_is_painted_too() -> None:
+    app = Plots()
+
+    async def body(pilot: Pilot[Any]) -> None:
+        for plot in app.plots:
+            plot.plot([curve(60)], horizon=HORIZON)
+        await pilot.pause()
+        before = app.shown()[3][3][2]
+        app.screen.styles.background = "#d03020"
+        await pilot.pause()
+        assert before != app.shown()[3][3][2]
+        assert app.shown() == app.fresh()
+
+    piloted(app, body, SIZE)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 2), (12, 4), (13, 9), (200, 60)])
 def test_it_can_be_shown_at_any_size_and_resized(size: tuple[int, int]) -> None:
     app = Plots()

@@ -82,6 +82,12 @@ def test_a_range_that_is_hardly_used_settles_anew() -> None:
     assert settled(0.0, 300.0, Scale(0.0, 1000.0)) == Scale(0.0, 1000.0)
 
 
+def test_a_value_outside_by_less_than_can_be_seen_moves_nothing() -> None:
+    before = Scale(0.0, 1.2)
+    assert settled(-1e-157, 1.0, before) is before
+    assert settled(-1e-3, 1.0, before) is not before
+
+
 def test_a_constant_has_room_on_both_sides() -> None:
     for value in (0.0, 5.0, -7.0, 1e-20, 1e300):
         scale = settled(value, value, None)
