@@ -1,7 +1,9 @@
-"""A collection as a run: killed at any instant it ends with the same file, and it listens like any other run."""
+"""A collection as a run: interrupted at any instant it ends with the same file, and it listens like any other run."""
 
 from __future__ import annotations
 
+import random
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,17 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from moore_engine import checkpoint, config, control, events
 from moore_engine.collect import start
+from moore_engine.collect import trail as trails
+from moore_engine.collect.collection import Collection
 from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED, RunDir, read_json
 from moore_engine.session import Session
 from moore_engine.start import StartError
 from tests.engine import trainer_runs as runs
-from tests.engine.collecting import SMALL, make
+from tests.engine.collecting import SMALL, Desk, begin, finish, make
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -41,7 +46,7 @@ def make_run(folder: Path, kind: str, *sets: str) -> RunDir:
     return run
 
 
-def finish(run: RunDir) -> None:
+def to_its_end(run: RunDir) -> None:
     assert runs.start(run, SMALL_BLOCKS).wait(120) == EXIT_DONE, runs.log(run)
 
 
@@ -72,48 +77,103 @@ def at(run: RunDir, env_step: int) -> bool:
     return run.events.exists() and any(each["env_step"] >= env_step for each in events.read(run.events))
 
 
+# A state of every kind, saved at any tick
+
+
+class Interrupted(Exception):
+    """The desk's way to end a collection in the midst of its loop."""
+
+
+def interrupt(run: Collection, desk: Desk, tick: int) -> bool:
+    """Run up to that tick; False if the collection ended before."""
+    left = tick
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Interrupted
+
+    desk.on_tick = count
+    try:
+        finish(run, desk)
+    except Interrupted:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("kind", ["random", "medium", "medium-replay", "expert", "medium-expert"])
+def test_a_state_saved_at_any_tick_goes_on_to_the_same_end(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trails, "BLOCK", 64)
+    sets = ["data.task=Hopper-v5", "online.updates_per_step=2", "collect.train_steps=120", "collect.target_return=15"]
+    calm, draws = make(kind, *sets), random.Random(kind)
+    run, desk = begin(kind, *sets)
+    folder, saved, times = RunDir(tmp_path / "run"), None, 0
+    folder.make()
+    while interrupt(run, desk, draws.randrange(1, 90)):
+        saved = checkpoint.save(folder, run.state_dict(), step=run.step(), like=saved)
+        said = desk.said
+        run, desk = begin(kind, *sets)
+        desk.said = said
+        run.load_state_dict(checkpoint.load(saved))
+        times += 1
+    assert times >= 1
+    assert desk.said == calm.desk.said
+    mine, theirs = run.state_dict(), calm.run.state_dict()
+    assert str(mine["counters"]) == str(theirs["counters"])
+    assert all(torch.equal(mine["sac"][name], theirs["sac"][name]) for name in theirs["sac"])
+    rows = run.recorded.arrays(run.roll_env.table_to_task_units)
+    assert [name for name in rows if not np.array_equal(rows[name], calm.arrays[name])] == []
+
+
+def test_a_live_target_holds_from_the_phase_it_was_granted_in_also_after_an_interruption() -> None:
+    class Setting(Desk):
+        """Grants a target that is reached at once, in phase 120."""
+
+        def settle(self, phase: int) -> list[str]:
+            if phase < 120 or self.config.collect.target_return == 0:
+                return []
+            self.config = config.set_value(self.config, "collect.target_return", "0", live=True)
+            return ["collect.target_return"]
+
+    run, _ = begin("medium")
+    calm = finish(run, Setting(run.config))
+    run, _ = begin("medium")
+    desk = Setting(run.config)
+    assert interrupt(run, desk, 90) and run.counters.phase < 120
+    again, _ = begin("medium")
+    again.load_state_dict(run.state_dict() | opened(run))
+    killed = finish(again, Setting(again.config))
+    assert calm.run.counters == killed.run.counters
+    assert calm.run.counters.learned == 100
+    assert all(np.array_equal(calm.arrays[name], killed.arrays[name]) for name in calm.arrays)
+
+
+def opened(run: Collection) -> dict[str, Any]:
+    """The parts of its rows as a checkpoint gives them back."""
+    parts = {**run.replay.state_dict(), **run.recorded.state_dict()}
+    return {name: part.value if isinstance(part, checkpoint.Sealed) else part for name, part in parts.items()}
+
+
+# The trainer as a process
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """The uninterrupted medium-expert run: it learns, records, learns on and records."""
+    """The medium-expert run that nobody stops: it learns, records, learns on and records."""
     run = make_run(tmp_path_factory.mktemp("runs") / "whole", "medium-expert")
-    finish(run)
+    for key in ("online.alpha", "eval.episodes"):
+        control.post(run, "set", key=key, value="2")
+    to_its_end(run)
     return run
 
 
-def test_a_collection_killed_while_it_saves_and_records_ends_with_the_same_file(tmp_path: Path, whole: RunDir) -> None:
-    run = make_run(tmp_path / "killed", "medium-expert")
-    for when, what in (
-        (lambda: any(run.checkpoints.glob("tmp-*")), "a checkpoint being written"),
-        (lambda: at(run, 600), "rows of the medium policy"),
-    ):
-        trainer = runs.start(run, SMALL_BLOCKS)
-        runs.until(when, what, every=0.001)
-        trainer.kill()
-        trainer.wait()
-    kept = checkpoint.load(checkpoint.find(run))
-    assert {"replay-0", "replay-open", "recorded-open"} <= kept.keys()
-    finish(run)
-    assert read_json(run.state)["attempt"] == 3  # type: ignore[index]
-    assert_same(run, whole)
-
-
-def test_a_replay_set_with_the_simulators_states_survives_a_kill(tmp_path: Path) -> None:
-    sets = ["data.task=Hopper-v5"]
-    run, calm = make_run(tmp_path / "killed", "medium-replay", *sets), make("medium-replay", *LONGER, *sets).arrays
-    trainer = runs.start(run, SMALL_BLOCKS)
-    runs.until(lambda: at(run, 150), "the third epoch", every=0.001)
-    trainer.kill()
-    trainer.wait()
-    finish(run)
-    assert read_json(run.state)["attempt"] == 2  # type: ignore[index]
-    found = contents(run)
-    for name, values in calm.items():
-        assert np.array_equal(found[f"infos/{name}" if name in ("qpos", "qvel") else name], values), name
-    assert {"qpos", "qvel"} < calm.keys()
-
-
-def test_a_collection_pauses_saves_goes_on_and_stops_as_asked_and_ends_the_same(tmp_path: Path, whole: RunDir) -> None:
-    run = make_run(tmp_path / "asked", "medium-expert")
+def test_a_collection_stopped_and_killed_while_it_saves_and_records_ends_with_the_same_file(
+    tmp_path: Path, whole: RunDir
+) -> None:
+    run = make_run(tmp_path / "interrupted", "medium-expert")
     pause = control.post(run, "pause")
     trainer = runs.start(run, SMALL_BLOCKS)
     runs.until(lambda: control.acknowledgement(run, pause.id), "the pause")
@@ -123,42 +183,33 @@ def test_a_collection_pauses_saves_goes_on_and_stops_as_asked_and_ends_the_same(
     runs.until(lambda: at(run, 100), "the second epoch", every=0.001)
     trainer.send_signal(signal.SIGTERM)
     assert trainer.wait(60) == EXIT_STOPPED, runs.log(run)
-    finish(run)
+    for when, what in (
+        (lambda: any(run.checkpoints.glob("tmp-*")), "a checkpoint being written"),
+        (lambda: at(run, 600), "rows of the medium policy"),
+    ):
+        for left in run.checkpoints.glob("tmp-*"):
+            shutil.rmtree(left)
+        trainer = runs.start(run, SMALL_BLOCKS)
+        runs.until(when, what, every=0.001)
+        trainer.kill()
+        trainer.wait()
+    kept = checkpoint.load(checkpoint.find(run))
+    assert {"replay-0", "replay-open", "recorded-open"} <= kept.keys()
+    to_its_end(run)
+    assert read_json(run.state)["attempt"] == 4  # type: ignore[index]
     assert_same(run, whole)
 
 
-def test_a_live_target_ends_training_and_is_replayed_after_a_kill(tmp_path: Path) -> None:
-    ends = []
-    for name in ("calm", "killed"):
-        run = make_run(tmp_path / name, "medium", "checkpoint.every_epochs=100")
-        if name == "calm":
-            trainer = runs.start(run, SMALL_BLOCKS)
-            runs.until(lambda r=run: at(r, 100), "the second epoch", every=0.001)  # type: ignore[misc]
-            request = control.post(run, "set", key="collect.target_return", value="0")
-            runs.until(lambda r=run, i=request.id: control.acknowledgement(r, i), "the acknowledgement")  # type: ignore[misc]
-            granted = control.acknowledgement(run, request.id) or {}
-            assert granted["ok"]
-        else:
-            given = control.Request("01", "set", granted["args"])
-            control.acknowledge(run, given, True, phase=granted["phase"])
-            trainer = runs.start(run, SMALL_BLOCKS)
-        assert trainer.wait(120) == EXIT_DONE, runs.log(run)
-        ends.append((contents(run), facts(run)))
-    assert ends[0][1] == ends[1][1]
-    assert all(np.array_equal(ends[0][0][key], ends[1][0][key]) for key in ends[0][0])
-    assert ends[0][0]["@train_steps"] < 500
-
-
-def test_keys_that_mean_nothing_to_a_collection_are_refused_also_when_it_is_done(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", "random")
-    asked = [control.post(run, "set", key=key, value="5") for key in ("online.alpha", "eval.episodes")]
-    finish(run)
+def test_keys_that_mean_nothing_to_a_collection_are_refused_also_when_it_is_done(tmp_path: Path, whole: RunDir) -> None:
+    run = RunDir(tmp_path / "done")
+    shutil.copytree(whole.path, run.path)
     before = contents(run)
-    asked.append(control.post(run, "set", key="online.epochs", value="50"))
-    finish(run)
-    answers = [control.acknowledgement(run, each.id) or {} for each in asked]
-    assert [answer["ok"] for answer in answers] == [False, True, False]
-    assert "collect.target_return" in answers[0]["why"]
+    control.post(run, "set", key="online.epochs", value="50")
+    to_its_end(run)
+    answers = {ack["args"]["key"]: ack for ack in (read_json(path) or {} for path in run.control.glob("ack-*.json"))}
+    told = {key: answer["ok"] for key, answer in answers.items()}
+    assert told == {"online.alpha": False, "eval.episodes": True, "online.epochs": False}
+    assert "collect.target_return" in answers["online.alpha"]["why"]
     assert all(np.array_equal(before[key], value) for key, value in contents(run).items())
 
 
