@@ -24,7 +24,6 @@ def prepare_collection(settings: Config, base: Path, trust: frozenset[str]) -> d
     if settings.run.device == "cuda":
         raise ConfigError("run.device = cuda: a collection runs on the CPU, where its environment steps one at a time.")
     env = Env(settings.data.task, 0, trust_code=trust)
-    env.close()
     data, collect = settings.data, settings.collect
     if data.ref_min is None:
         low, high = scores.reference(data.task) or (None, None)
@@ -42,10 +41,12 @@ def prepare_collection(settings: Config, base: Path, trust: frozenset[str]) -> d
     settings = change(settings, "collect", target_return="none" if aim is None else aim, output=output)
     settings = change(settings, "online", epochs=epochs(settings))
     settings = change(own_threads(settings), "run", device="cpu")
+    most = disk_mb(settings, env)
+    env.close()
     return {
         "config": config.dumps(settings),
         "rows": collect.steps,
-        "disk_mb": round(disk_mb(settings, env)),
+        "disk_mb": round(most),
         "warnings": warnings,
         "dataset": destination(settings) or f"{FILE} in the run's directory",
     }

@@ -45,7 +45,7 @@ def summarise(events: Sequence[dict[str, Any]]) -> Summary:
 
 def collected(events: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What a collecting run has made so far, from its last `data` event; empty for other runs."""
-    told = next((event for event in reversed(events) if event["k"] == "data"), {})
+    told: dict[str, Any] = next((event for event in reversed(events) if event["k"] == "data"), {})
     return {key: value for key, value in told.items() if key not in ENVELOPE}
 
 
