@@ -33,6 +33,8 @@ from moore_tui.widgets.command_line import CommandLine
 if TYPE_CHECKING:
     from moore_tui.runs.draft import Draft
 
+CHANGING = ("new_run", "duplicate", "tag", "note")
+"""Actions, beside steering, that a read-only console does not offer."""
 BLANK_S = 0.4
 """Longest time from the start without anything painted; runs and first curve come within it, or long after."""
 
@@ -214,6 +216,8 @@ class MooreConsole(App[int]):
         if name == "steer":
             verb = argument.strip("')\"")
             return verb == "pause" if self.player.replay else self.steering.can(verb)
+        if name in CHANGING and self.actions.readonly:
+            return False
         return name != "compare" or len(self.marked) > 1
 
     def label(self, binding: Binding) -> str:

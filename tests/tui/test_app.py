@@ -395,7 +395,7 @@ def test_a_read_only_console_says_so_and_offers_nothing(live: RunDir) -> None:
 
     async def body(pilot: AnyPilot) -> None:
         assert "read-only" in rows(app)[0]
-        assert not any(each in footer(app) for each in ("pause", "ckpt", "stop"))
+        assert not any(each in footer(app) for each in ("pause", "ckpt", "stop", "new", "tag"))
         for key in ("p", "x", "X"):
             await pilot.press(key)
             await told(pilot, "this console is read-only")
@@ -525,21 +525,41 @@ def test_in_ascii_mode_every_cell_is_ascii(two: Path, size: tuple[int, int]) -> 
     piloted(app, body, size)
 
 
-def test_facts_are_told_once_however_often_they_change_before_they_are_shown(two: Path) -> None:
+def test_one_message_waits_at_a_time_however_often_facts_change(two: Path) -> None:
     app = console(two)
 
     async def body(pilot: AnyPilot) -> None:
-        shown: list[int] = []
-        app.show_facts = lambda: shown.append(1)  # type: ignore[method-assign]
+        posted: list[object] = []
+        post, app.post_message = app.post_message, posted.append  # type: ignore[method-assign,assignment]
         for _ in range(50):
             app._found()
-        await pilot.pause()
-        assert shown == [1]
+        assert len(posted) == 1
+        app.post_message = post  # type: ignore[method-assign]
+        app.on_facts_changed()
         app._found()
         await pilot.pause()
-        assert shown == [1, 1]
+        assert app._untold is False
 
     piloted(app, body)
+
+
+@pytest.mark.parametrize(
+    ("env", "chosen", "theme"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "", "textual-dark"),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "nord", "nord"),
+        ({"TERM": "linux", "COLORTERM": ""}, "nord", "ansi-dark"),
+        ({"TERM": "linux", "COLORTERM": ""}, "ansi-light", "ansi-light"),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, "nord", "ansi-dark"),
+    ],
+)
+def test_the_theme_is_the_chosen_one_where_the_terminal_can_show_it(
+    env: dict[str, str], chosen: str, theme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert console(tmp_path, settings=Settings(theme=chosen)).theme == theme
 
 
 def test_a_feed_that_breaks_is_told_and_the_console_stays(two: Path) -> None:

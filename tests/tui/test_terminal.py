@@ -57,6 +57,7 @@ def test_a_terminal_of_16_colours_is_sent_no_others(opened: Open) -> None:
     terminal.until("alpha", "leave")
     assert colours(terminal.seen) and not [each for each in colours(terminal.seen) if each[1:2] == "8"]
     assert "38;" not in terminal.seen and "48;" not in terminal.seen
+    assert not {"40", "44", "100", "104"} & colours(terminal.seen), "the terminal's own background is kept"
 
 
 def test_a_terminal_of_many_colours_is_sent_the_themes(opened: Open) -> None:

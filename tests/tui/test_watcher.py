@@ -87,7 +87,7 @@ def test_what_is_read_in_pieces_is_told_at_most_so_often_and_at_the_end() -> Non
 
     feed.more = True
     with watching(feed, poll_counts, hz=0.001):
-        wait_for(lambda: feed.polls >= 6)
+        wait_for(lambda: feed.polls >= 6, timeout=QUIET_S)
         feed.more = False
         wait_for(lambda: len(told) == 2)
     assert told[0] == 1 and told[1] >= 6
