@@ -84,12 +84,9 @@ def locate(word: str) -> str:
 
 def _task(path: str) -> tuple[str, str]:
     """(task, how it was found) of a located data set."""
-    if task := source.task(path):
-        return task, "named in the set"
     info = source.info(path)
-    for name, why in ((info.same_size_as, "of the official file of this size"), (path, "of the set's name")):
-        if name and (task := catalogue.task_of(name)):
-            return task, why
+    if task := source.task(path):
+        return task, "named in the set" if info.task else "of the official file of this size or name"
     alike = tasks_of_dims(info.obs_dim, info.action_dim)
     if len(alike) == 1:
         return alike[0], "of its dimensions"

@@ -23,8 +23,8 @@ def run_dir(path: str) -> RunDir:
 
 
 def answer(facts: dict[str, Any], as_json: bool, text: str) -> None:
-    """Print `facts` as one JSON object, or `text` for a person."""
-    print(json.dumps(finite(facts)) if as_json else text)
+    """Print `facts` as one JSON object, or the lines of `text` for a person, without what a terminal would obey."""
+    print(json.dumps(finite(facts)) if as_json else "\n".join(map(plain, text.splitlines())))
 
 
 def guarded(body: Callable[[], None]) -> int:
