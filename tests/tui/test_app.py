@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from moore_engine.rundir import RunDir, write_json
 from moore_tui.app import MooreConsole
 from moore_tui.runs import control
+from moore_tui.runs.draft import Draft
 from moore_tui.settings import Settings
 from tests.tui.made_runs import (
     dead_identity,
@@ -250,6 +251,30 @@ def test_extend_wants_more_epochs_than_there_are(two: Path) -> None:
         assert not app.actions.recent
 
     piloted(app, body)
+
+
+def test_a_copy_and_a_branch_begin_a_run_in_the_making(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Draft | None] = []
+    monkeypatch.setattr(MooreConsole, "open_launch", lambda app, draft: begun.append(draft))
+    for name in ("ckpt-4", "ckpt-10", "switch", "tmp-3"):
+        (two / "alpha" / "checkpoints" / name).mkdir()
+    app = console(two)
+
+    async def body(pilot: AnyPilot) -> None:
+        app.select("alpha")
+        await pilot.press("n", "d")
+        await until(pilot, lambda: len(begun) == 2)
+        await pilot.press("B")
+        await until(pilot, lambda: "Branch off which state of alpha?" in screen_text(app))
+        text = screen_text(app)
+        assert text.index("switch") < text.index("ckpt-10") < text.index("ckpt-4") and "tmp-3" not in text
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: len(begun) == 3)
+
+    piloted(app, body)
+    new, copy, branch = begun
+    assert new is None and copy is not None and branch is not None
+    assert (copy.copy_of, copy.origin) == ("alpha", "") and branch.origin == "alpha@ckpt-10"
 
 
 def test_tags_and_notes_are_asked_for_with_what_is_there(two: Path) -> None:
