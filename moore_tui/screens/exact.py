@@ -1,11 +1,12 @@
-"""A screen that sends the terminal the cells that changed, and no others.
+"""A screen that sends the terminal the cells that changed, no others, and no colour that is set already.
 
 Textual (8.2) sends a changed span together with everything left of it in its widget: of a curve that grows at its right
-end it would send whole rows. Six live charts at four points a second: 2.1 kB/s that way, 0.27 kB/s this way.
+end it would send whole rows. Four live curves at four points a second: 9.0 kB/s that way, 0.34 kB/s this way.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from rich.console import Console
@@ -14,6 +15,11 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.screen import Screen
 
 Result = TypeVar("Result")
+
+STYLE = re.compile(r"\x1b\[([\d;]*)m")
+MOVES = re.compile(r"(?:\x1b\[\d+;\d+H)*")
+COLORS = re.compile(r"(3[0-7]|9[0-7]|38;5;\d+|38;2;\d+;\d+;\d+);(4[0-7]|10[0-7]|48;5;\d+|48;2;\d+;\d+;\d+)")
+"""A style of a foreground and a ground and nothing else: another such one leaves no trace of it."""
 
 
 class ExactScreen(Screen[Result]):
@@ -42,4 +48,30 @@ class ExactUpdate(ChopsUpdate):
                 begin, stop = max(x, x1), min(end, x2)
                 if strip is not None and begin < stop:
                     sent += (Control.move_to(begin, y).segment.text, strip.crop(begin - x, stop - x).render(console))
-        return "".join(sent)
+        return thrifty("".join(sent))
+
+
+def thrifty(text: str) -> str:
+    """The same for a terminal, without styles that are set already; `text` sets one and resets it piece by piece."""
+    sent: list[str] = []
+    current, reset = "", False
+    for place, part in enumerate(STYLE.split(text)):
+        if place % 2 == 0:
+            if reset and not MOVES.fullmatch(part):
+                sent.append("\x1b[0m")
+                current, reset = "", False
+            sent.append(part)
+        elif part in ("", "0"):
+            reset = True
+        else:
+            old, new = COLORS.fullmatch(current), COLORS.fullmatch(part)
+            if not reset:
+                sent.append(f"\x1b[{part}m")
+                part = f"{current};{part}" if current else part
+            elif old and new:
+                differs = ";".join(b for a, b in zip(old.groups(), new.groups(), strict=True) if a != b)
+                sent.append(f"\x1b[{differs}m" if differs else "")
+            elif part != current:
+                sent.append(f"\x1b[0m\x1b[{part}m")
+            current, reset = part, False
+    return "".join(sent) + ("\x1b[0m" if reset else "")
