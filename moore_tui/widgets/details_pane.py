@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 
@@ -24,6 +24,12 @@ class DetailsPane(Pane):
     number = 9
     title = "Details"
     context = "text"
+    HELP: ClassVar[str] = (
+        "What the run is, where it stands, its last request and what became of it; the values in which its "
+        "configuration differs from that of the first marked run (that one's in brackets); tags and note; and alerts: "
+        "a dip at the switch beyond what an unchanged policy's evaluations would show, warnings, lines that could not "
+        "be read."
+    )
 
     DEFAULT_CSS = """
     DetailsPane > Reader { height: 1fr; margin: 1; }
@@ -80,6 +86,7 @@ def facts(view: RunView, now: float) -> list[tuple[str, str, str]]:
         ("ckpt", checkpoint(view), ""),
         ("resume", resumed(view), ""),
         ("asked", ", ".join(shot.pending), "warn"),
+        ("answered", answered(view), ""),
     ]
     return [each for each in told if each[1]]
 
@@ -168,6 +175,18 @@ def resumed(view: RunView) -> str:
     if source:
         return f"from {source}"
     return f"branch of {str(branch).partition('#')[0]}" if branch else ""
+
+
+def answered(view: RunView) -> str:
+    """The last request that the trainer answered, and how."""
+    acks = view.series.acks if view.series is not None else []
+    last: Mapping[str, Any] = acks[-1] if acks else {}
+    if not last:
+        return ""
+    what = " ".join(str(last[name]) for name in ("verb", "key", "value") if last.get(name) is not None)
+    update = last.get("update")
+    where = f" @ {count(update)}" if isinstance(update, int) else ""
+    return what + where if last.get("ok") else f"{what} refused: {last.get('why') or 'no reason given'}"
 
 
 def _config(view: RunView, width: int) -> list[Line]:

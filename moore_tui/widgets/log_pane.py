@@ -40,6 +40,10 @@ class LogPane(Pane):
     number = 7
     title = "Log"
     context = "log"
+    HELP: ClassVar[str] = (
+        "What the trainer and its keeper printed, and the events worth a line, with their levels. The end is followed "
+        "until you move away; F follows again. / searches, n and N go from hit to hit, e from error to error."
+    )
 
     DEFAULT_CSS = """
     LogPane > LogView { height: 1fr; margin: 1; }

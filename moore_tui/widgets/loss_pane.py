@@ -26,6 +26,10 @@ class LossPane(ChartPane):
     title = "Losses"
     kinds: ClassVar[tuple[str, ...]] = ("loss",)
     metrics: ClassVar[tuple[str, ...]] = tuple(NAMES)
+    HELP: ClassVar[str] = (
+        "What SAC reports of its updates, one figure at a time: [ and ] choose the Q loss, the actor loss, the "
+        "temperature, the entropy or the mean Q value. The line below has the newest value of each."
+    )
 
     def chart(self, view: RunView) -> Chart:
         if view.series is None:

@@ -22,6 +22,12 @@ class MassPane(ChartPane):
     title = "Priority mass"
     kinds: ClassVar[tuple[str, ...]] = ("share",)
     info_rows = 2
+    HELP: ClassVar[str] = (
+        "Where the sampler's probability lies at each fit of the model: the lower area is the offline rows' share as "
+        "expected, the upper one the online rows', the dotted line the offline share among the rows drawn. The "
+        "dash-dotted line is f(t), the priority of an offline row when an online row's is 1. A shift is the total "
+        "variation between the sampling laws of two epochs: of this epoch and the one before, then of the next one."
+    )
 
     def chart(self, view: RunView) -> Chart:
         if view.series is None:

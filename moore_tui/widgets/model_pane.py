@@ -16,6 +16,11 @@ class ModelPane(ChartPane):
     title = "Model"
     kinds: ClassVar[tuple[str, ...]] = ("model",)
     info_rows = 2
+    HELP: ClassVar[str] = (
+        "The holdout loss of the ensemble after each fit: its mean over the networks, and a band from the least to "
+        "the greatest. Below are the elites, which alone make rollouts, and the last fit: its epochs and updates, "
+        "whether it was capped or went on until the holdout loss rose, and the effective number of rows it drew from."
+    )
     log_y = True
 
     def chart(self, view: RunView) -> Chart:

@@ -73,6 +73,8 @@ class Pane(Sheet):
     number: ClassVar[int] = 0
     title: ClassVar[str] = ""
     context: ClassVar[str] = "charts"
+    HELP: ClassVar[str] = ""
+    """What it shows and how to read it, for the help."""
 
     DEFAULT_CSS = """
     Pane { width: 1fr; height: 1fr; }

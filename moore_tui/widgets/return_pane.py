@@ -26,6 +26,12 @@ class ReturnPane(ChartPane):
     kinds: ClassVar[tuple[str, ...]] = ("eval", BASELINE)
     info_rows = 0
     metrics: ClassVar[tuple[str, ...]] = ("score", "return")
+    HELP: ClassVar[str] = (
+        "Evaluations of the policy without its noise, grey in the offline stage, coloured online. The band is one "
+        "standard deviation over an evaluation's episodes; the dotted level is the frozen policy at the switch, "
+        "evaluated many times: what the online curve has to beat. [ and ] choose score or raw return. Marked runs "
+        "are drawn over it, each with a colour and a dash of its own."
+    )
 
     def chart(self, view: RunView) -> Chart:
         raw = view.chart.raw or not all(_scored(each) for each in _all(view))

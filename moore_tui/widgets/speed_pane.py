@@ -11,8 +11,9 @@ from textual.app import ComposeResult
 from moore_tui.widgets import curves
 from moore_tui.widgets.figures import DASH, percent, rate
 from moore_tui.widgets.pane import Pane, RunView
+from moore_tui.widgets.reader import Reader
 from moore_tui.widgets.run_rows import left
-from moore_tui.widgets.sheet import Line, Sheet, cut, length
+from moore_tui.widgets.sheet import Line, cut, length
 
 PARTS = "█▓▒░▚▞"
 ASCII_PARTS = "#=+-:."
@@ -23,19 +24,23 @@ ASCII_LEVELS = "_.-=+*%#"
 class SpeedPane(Pane):
     number = 6
     title = "Throughput"
-    kinds: ClassVar[tuple[str, ...]] = ("perf",)
+    context = "text"
+    HELP: ClassVar[str] = (
+        "Environment steps and updates a second, where the time went since the last report, what the trainer's "
+        "process uses of this machine, and the last rates, one a cell. Memory is as the trainer tells it where its "
+        "process is on another machine."
+    )
 
     DEFAULT_CSS = """
-    SpeedPane > Sheet { height: 1fr; margin: 1; }
+    SpeedPane > Reader { height: 1fr; margin: 1; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.lines_shown = Sheet()
-        self.lines_shown.can_focus = True
+        self.reader = Reader()
 
     def compose(self) -> ComposeResult:
-        yield self.lines_shown
+        yield self.reader
 
     def key(self, view: RunView) -> Hashable:
         shot = view.snapshot
@@ -55,7 +60,11 @@ class SpeedPane(Pane):
             self._machine(view, last),
             *(self._history(view, name, label, width) for name, label in RATES),
         ]
-        self.lines_shown.put([cut(line, width) for line in lines if line])
+        self.reader.fill([cut(line, width) for line in lines if line])
+
+    def clear(self) -> None:
+        super().clear()
+        self.reader.fill([])
 
     def on_resize(self) -> None:
         self.repaint()

@@ -16,6 +16,12 @@ class UncertaintyPane(ChartPane):
     title = "Uncertainty"
     kinds: ClassVar[tuple[str, ...]] = ("unc", "rue")
     info_rows = 2
+    HELP: ClassVar[str] = (
+        "The ensemble's uncertainty u(s, a) on each model rollout: its mean, and a band from the 20th to the 80th "
+        "percentile. The half-life is fitted to the online part: the updates (or the time) in which the mean halves. "
+        "Below it is the Relative Uncertainty Error of the epoch before: how much the newer model changed the "
+        "uncertainty of the same policy and starts, relative to the learned reward (MOORe, Sec. 4.3)."
+    )
     log_y = True
 
     def chart(self, view: RunView) -> Chart:
@@ -35,7 +41,7 @@ class UncertaintyPane(ChartPane):
         if rue := view.series.last("rue"):
             value = rue.get("value")
             fall = value if isinstance(value, int | float) else None
-            info.append((("fall by the last fit ", "dim"), (number(fall), "")))
+            info.append((("relative uncertainty error ", "dim"), (number(fall), "")))
         left: Line = (("Uncertainty", ""), (" (σ of the ensemble)", "dim"))
         found = curves.parts(whole, "mean, 20–80 %")
         return Chart(found, left, ((number(whole.last), "strong"),), info, empty="no rollout yet")
