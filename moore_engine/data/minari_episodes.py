@@ -85,13 +85,6 @@ class EpisodeReader:
     def _open(self, episode: int, key: str) -> h5d.DatasetID:
         try:
             found = h5d.open(self._file, f"episode_{episode}/{key}".encode())
-            if found.get_offset() is None and _lies_elsewhere(found):
-                raise DataError(
-                    f"{self._found.name}: {key} of episode_{episode} lie in another file: store them in this."
-                )
-            return found
-        except DataError:
-            raise
         except (KeyError, TypeError, ValueError) as error:
             name, there = self._found.name, h5py.Group(self._file)
             if f"episode_{episode}" not in there:
