@@ -9,14 +9,14 @@ from typing import Any
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.status import STATES
 from moore_tui.widgets.figures import DASH, coarse, number, percent, rate, span
-from moore_tui.widgets.sheet import Line, pad
+from moore_tui.widgets.sheet import Line, cut, pad
 from moore_tui.widgets.states import STYLE, glyph, word, words
 
 WIDE, MEDIUM = 70, 44
 """Cells from which a line has a progress bar and all figures, or stage and time left."""
 BAR = 4, 12
 """Cells of the bar at least, and at most."""
-RET, SPEED, ETA = 12, 9, 9
+RET, SPEED, ETA = 12, 10, 9
 """Cells of "2914 ±121", "1.9k st/s" and "eta 1h52"."""
 
 URGENCY = ("crashed", "lost", "stalled", "restarting", "live", "starting", "paused", "interrupted", "done")
@@ -49,8 +49,8 @@ def row(
     head: Line = ((pointer, "key"), (box, "key"), (glyph(shot.state, ascii), STYLE.get(shot.state, "")), (" ", name))
     room = max(0, width - 4)
     if width >= WIDE:
-        return head + _wide(shot, room, name, longest)
-    return head + (_medium(shot, room, name, longest) if width >= MEDIUM else _narrow(shot, room, name))
+        return cut(head + _wide(shot, room, name, longest), width)
+    return cut(head + (_medium(shot, room, name, longest) if width >= MEDIUM else _narrow(shot, room, name)), width)
 
 
 def heading(width: int, longest: int = 20) -> Line:
@@ -152,7 +152,7 @@ def _with_stage(room: int, longest: int) -> tuple[int, int]:
 
 def _narrow(shot: Snapshot, room: int, name: str) -> Line:
     if words(shot) or shot.state not in ("live", "done"):
-        said = word(shot)
+        said = pad(word(shot), min(len(word(shot)), room // 2))
         return ((pad(shot.id, room - len(said) - 1), name), (f" {said}", STYLE[shot.state]))
     return (
         (pad(shot.id, room - 14), name),

@@ -1,0 +1,129 @@
+"""What the panes make of a run's events, without a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moore_tui.runs.model import Snapshot
+from moore_tui.runs.series import RunSeries
+from moore_tui.runs.tail import Batch
+from moore_tui.screens.watch import WatchScreen, differences
+from moore_tui.widgets import details_pane
+from moore_tui.widgets.chart_view import ChartView
+from moore_tui.widgets.mass_pane import next_shift, share_line
+from moore_tui.widgets.pane import Marked, RunView
+from moore_tui.widgets.return_pane import ReturnPane
+from moore_tui.widgets.sheet import Line
+from moore_tui.widgets.speed_pane import phases
+from tests.tui.rich_runs import at, events
+from tests.tui.widgets.test_curves import PLAN
+
+
+def text(line: Line) -> str:
+    return "".join(part for part, _ in line)
+
+
+def view(epochs: int = 12, *more: dict[str, Any], **fields: Any) -> RunView:
+    series = RunSeries()
+    found = events(epochs, 1.0, 0.0)
+    series.apply(
+        Batch([*found, *({**each, "seq": len(found) + n} for n, each in enumerate(more, 1))], False, None, False)
+    )
+    shot = Snapshot("run", Path("run"), "live", "", kept=True, update=12_000, env_step=400, stage="online", epoch=5)
+    known = {"snapshot": shot, "chart": ChartView(), "plan": PLAN, "series": series}
+    return RunView(**{**known, **fields})
+
+
+def test_every_pane_has_a_number_of_its_own_and_a_word_for_the_help() -> None:
+    panes = WatchScreen().panes
+    assert [pane.number for pane in panes] == list(range(1, 10))
+    assert len({pane.id for pane in panes}) == 9
+    assert all(pane.HELP for pane in panes[1:])
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 8, 9, 20])
+def test_every_pane_sums_up_a_run_at_any_point(epochs: int) -> None:
+    for pane in WatchScreen().panes[1:]:
+        assert len(pane.summary(view(epochs))) < 30
+        assert len(pane.summary(view(series=None))) < 30
+
+
+def test_score_is_shown_where_every_run_has_one_and_else_the_return() -> None:
+    pane = ReturnPane()
+    assert text(pane.chart(view()).left).startswith("Score")
+    unscored = at(events(12, 1.0, 0.0), "eval", score=None, return_mean=5.0, return_std=1.0, returns=[5.0])
+    assert text(pane.chart(view(12, unscored)).left).startswith("Return")
+    assert text(pane.chart(view(chart=ChartView(raw=True))).left).startswith("Return")
+    other = Marked("other", 1, view(12, unscored).series, PLAN)
+    assert text(pane.chart(view(marked=(other,))).left).startswith("Return")
+
+
+def test_the_frozen_policy_is_a_level_from_the_switch_on() -> None:
+    level = next(
+        each for each in ReturnPane().chart(view(chart=ChartView(raw=True))).series if each.name == "frozen policy"
+    )
+    assert level.x.tolist() == [8000.0, 12000.0] and level.y.tolist() == [1025.0, 1025.0]
+
+
+@pytest.mark.parametrize("p_off", [0.0, 0.41, 1.0])
+@pytest.mark.parametrize("width", [24, 38, 52, 100])
+def test_the_share_is_a_bar_between_its_figures(p_off: float, width: int) -> None:
+    line = text(share_line(p_off, width))
+    assert len(line) <= width and line.startswith("off ") and "on " in line
+    cells = line.count("▓") + line.count("░")
+    assert line.count("▓") == round(cells * p_off)
+    assert share_line(None, width) == share_line(float("nan"), width) == ()
+
+
+def test_the_next_shift_is_the_schedules() -> None:
+    settings = {"online.alpha": 1.0, "online.sampler": "priority"}
+    last = {"n_off": 1000, "epoch": 4, "stage": "online"}
+    shift = next_shift(view(settings=settings), last)
+    assert shift is not None and 0.0 < shift < 0.2
+    assert next_shift(view(settings=settings), {**last, "epoch": 12}) is None
+    assert next_shift(view(settings={**settings, "online.sampler": "custom"}), last) is None
+    assert next_shift(view(settings={**settings, "online.alpha": -1}), last) is None
+    assert next_shift(view(), last) is None
+
+
+def test_phases_are_a_bar_and_words_the_largest_first() -> None:
+    lines = [text(line) for line in phases({"fit": 0.25, "update": 0.6, "end": 0.0, "evaluate": 0.15}, 40)]
+    assert lines[0] == "█" * 24 + "▓" * 10 + "▒" * 6
+    assert [word for word in " ".join(lines[1:]).split() if word.isalpha()] == ["update", "fit", "evaluate"]
+    assert all(len(line) <= 42 for line in lines)
+
+
+@pytest.mark.parametrize("shares", [None, {}, "x", {"a": "nan"}, {"a": 0.0}])
+def test_phases_that_say_nothing_are_left_out(shares: Any) -> None:
+    assert phases(shares, 40) == []
+
+
+def test_the_details_tell_what_became_of_the_last_request() -> None:
+    done = at(events(12, 1.0, 0.0), "ack", id="1", verb="set", ok=True, why="", key="online.alpha", value="0.5")
+    assert details_pane.answered(view(12, done)) == "set online.alpha 0.5 @ 12k"
+    refused = {**done, "ok": False, "why": "alpha must be positive"}
+    assert details_pane.answered(view(12, done, refused)) == "set online.alpha 0.5 refused: alpha must be positive"
+    assert details_pane.answered(view()) == ""
+
+
+def test_the_details_fit_any_width_and_name_what_differs() -> None:
+    other = Marked("other", 1, None, PLAN)
+    shown = view(marked=(other,), settings={"online.alpha": 0.5, "run.seed": 1}, differs={"online.alpha": 1.0})
+    for width in (12, 34, 46, 158):
+        lines = details_pane.lines(shown, width, 0.0)
+        assert width < 30 or all(len(text(line)) <= width for line in lines)
+    assert "  online.alpha  0.5  (1.0)" in [text(line) for line in details_pane.lines(shown, 46, 0.0)]
+
+
+def test_differences_are_those_of_either_side() -> None:
+    assert differences({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4}) == {"b": 5, "c": "not set", "d": 4}
+
+
+def test_a_run_that_rests_tells_when_it_was_last_heard() -> None:
+    shot = replace(view().snapshot, state="done", created=1.8e9, seen=1.8e9 + 3600)
+    assert details_pane.started(shot, 9e9).count(":") == 2
+    assert "1m ago" in details_pane.started(replace(shot, state="live"), 1.8e9 + 60)
