@@ -46,10 +46,10 @@ class Run(Section, frozen=True):
 
 
 class Data(Section, frozen=True):
-    path: Annotated[str, about("offline data set D_off: a D4RL file (HDF5) or bundled:NAME")] = ""
-    task: Annotated[str, about("Gymnasium task of the online stage and of all evaluations")] = ""
+    path: Annotated[str, about("offline data set D_off: a D4RL file (HDF5) or name, minari:ID, bundled:NAME")] = ""
+    task: Annotated[str, about("Gymnasium task of the online stage and evaluations; empty takes the data set's")] = ""
     termination: Annotated[str, about("termination function of model rollouts; empty takes the task's own")] = ""
-    sha256: Annotated[str, about("digest of the data file; filled in when the run is created")] = ""
+    sha256: Annotated[str, about("digest of the data set; filled in when the run is created")] = ""
     ref_min: Annotated[float | None, about("return that scores 0; none takes the task's reference")] = None
     ref_max: Annotated[float | None, about("return that scores 100; none takes the task's reference")] = None
 
