@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 class Framed(ExactScreen[None]):
     """A subclass fills in `body`; the console calls `facts_changed` when there are newer facts and it is in front."""
 
-    DEFAULT_CSS = """
-    Framed { layers: base above; }
-    """
-
     stands = False
     """Its widgets are there."""
 
