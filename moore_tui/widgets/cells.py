@@ -19,7 +19,9 @@ BLANK = ord(" ")
 REST = 0
 """Stands in the second cell of a wide character."""
 NEAR = 4
-"""Changed cells of a row with fewer unchanged ones between are painted at once: moving on would cost more bytes."""
+FEW = 5
+"""Changed cells of a row with at most NEAR unchanged ones between are painted at once: moving on would cost more bytes.
+So are all of a row that falls into more than FEW pieces: each costs time."""
 
 
 class Cells:
@@ -66,36 +68,58 @@ class Cells:
         self.codes[begin:end, x], self.styles[begin:end, x] = ord(character), style
 
     def changes(self, before: Cells | None) -> list[Region] | None:
-        """Regions that cover each cell that differs, one or a few to a row; None if every cell has to be painted."""
+        """Regions that cover each cell that differs, one or a few to a row; None if all had better be painted."""
         if before is None or before.codes.shape != self.codes.shape:
             return None
         seen = (self.styles != before.styles) & ((self.codes != BLANK) | (before.codes != BLANK))
         changed = (self.codes != before.codes) | seen
-        regions: list[Region] = []
-        for y in np.flatnonzero(changed.any(axis=1)).tolist():
-            at = np.flatnonzero(changed[y])
-            breaks = np.flatnonzero(np.diff(at) > NEAR)
-            begins = at[np.concatenate(([0], breaks + 1))].tolist()
-            ends = at[np.concatenate((breaks, [at.size - 1]))].tolist()
-            regions += [Region(begin, y, end - begin + 1, 1) for begin, end in zip(begins, ends, strict=True)]
-        return regions
+        rows, columns = np.nonzero(changed)
+        if rows.size * 4 > changed.size:
+            return None
+        if not rows.size:
+            return []
+        # A region ends where the row does, or where more than NEAR unchanged cells follow if the row has few of these.
+        ends_row, gap = np.diff(rows) > 0, np.diff(columns) > NEAR
+        gaps = np.bincount(rows[:-1][gap & ~ends_row], minlength=self.height)
+        ends = np.flatnonzero(ends_row | (gap & (gaps[rows[:-1]] < FEW)))
+        begins, ends = np.append(0, ends + 1), np.append(ends, rows.size - 1)
+        spans = zip(columns[begins].tolist(), rows[begins].tolist(), columns[ends].tolist(), strict=True)
+        return [Region(begin, y, end - begin + 1, 1) for begin, y, end in spans]
 
-    def strip(self, y: int, styles: Sequence[Style]) -> Strip:
-        """A row as Textual paints it; `styles` by number."""
-        codes, numbers = self.codes[y], self.styles[y]
-        # A blank cell shows no colour: it takes its neighbour's, which saves an escape sequence.
-        last = np.maximum.accumulate(np.where(codes == BLANK, 0, np.arange(1, self.width + 1)))
-        numbers = np.where(last > 0, numbers[last - 1], 0)
-        text = codes.astype("<u4").tobytes().decode("utf-32-le")
-        starts = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), self.width]
-        segments = [
-            Segment(text[begin:end].replace("\0", ""), styles[numbers[begin]])
-            for begin, end in pairwise(starts)
-            if begin < end
-        ]
-        return Strip(segments, self.width)
+    def painting(self) -> Painting:
+        """What its strips are cut from, once no cell changes any more."""
+        return Painting(self)
 
     def text(self) -> str:
         """The characters alone, one line a row, without what trails."""
         rows = (row.astype("<u4").tobytes().decode("utf-32-le").replace("\0", "").rstrip() for row in self.codes)
         return "\n".join(rows)
+
+
+class Painting:
+    """The rows of finished cells as Textual paints them."""
+
+    def __init__(self, cells: Cells) -> None:
+        width = self.width = cells.width
+        # A blank cell shows no colour: it takes its left neighbour's, which saves an escape sequence.
+        last = np.maximum.accumulate(np.where(cells.codes == BLANK, 0, np.arange(1, width + 1)), axis=1)
+        numbers = np.where(last > 0, np.take_along_axis(cells.styles, np.maximum(last - 1, 0), axis=1), 0)
+        self._text = cells.codes.astype("<u4").tobytes().decode("utf-32-le")
+        # A run of one style begins where a row does, and where the style changes.
+        begins = np.ones(numbers.shape, bool)
+        begins[:, 1:] = numbers[:, 1:] != numbers[:, :-1]
+        rows, columns = np.nonzero(begins)
+        self._begins, self._numbers = columns.tolist(), numbers[begins].tolist()
+        self._first = np.searchsorted(rows, np.arange(cells.height + 1)).tolist()
+
+    def strip(self, y: int, styles: Sequence[Style]) -> Strip:
+        """A row; `styles` by number."""
+        runs = slice(self._first[y], self._first[y + 1])
+        text = self._text[y * self.width : (y + 1) * self.width]
+        pieces = [text[begin:end] for begin, end in pairwise([*self._begins[runs], self.width])]
+        if chr(REST) in text:
+            pieces = [piece.replace(chr(REST), "") for piece in pieces]
+        numbers = self._numbers[runs]
+        return Strip(
+            [Segment(piece, styles[number]) for piece, number in zip(pieces, numbers, strict=True)], self.width
+        )

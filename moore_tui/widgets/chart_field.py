@@ -15,7 +15,7 @@ from moore_tui.widgets.chart_curves import Curve
 from moore_tui.widgets.chart_view import Series
 from moore_tui.widgets.raster import Raster
 from moore_tui.widgets.scale import Scale
-from moore_tui.widgets.thinning import thinned
+from moore_tui.widgets.thinning import Bins, thinned
 
 BRAILLE = 0x2800
 GLYPHS = {"solid": "*", "dashed": "+", "dotted": "o", "dashdot": "x"}
@@ -27,8 +27,8 @@ DENSITIES = (1, 0, 2)
 FILLS = "=:#"
 FILL_SAMPLES = ("⢕⢕", "⠅⠅", "⣿⣿")
 FAR = 1 << 40
-Part = tuple[slice, np.ndarray]
-"""The points of a curve that the x axis shows, and their columns of dots."""
+Part = tuple[slice, Bins]
+"""The points of a curve that the x axis shows, in their columns of dots."""
 
 
 class Field:
@@ -67,7 +67,9 @@ class Field:
 
     def draw(self, curves: Sequence[Curve], band: bool) -> None:
         """Every curve with what belongs to it."""
-        parts = [self._part(curve) for curve in curves]
+        by_x = {id(curve.x): curve for curve in curves}
+        shared = {x: self._part(curve) for x, curve in by_x.items()}
+        parts = [shared[id(curve.x)] for curve in curves]
         lines = np.zeros(self.codes.shape, np.uint8)
         for index, (curve, part) in reversed(list(enumerate(zip(curves, parts, strict=True)))):
             if curve.base is not None:
@@ -122,22 +124,22 @@ class Field:
 
     def _part(self, curve: Curve) -> Part:
         shown = curve.within(self.x_scale.low, self.x_scale.high)
-        return shown, self._dot_columns(curve.x[shown])
+        return shown, Bins(self._dot_columns(curve.x[shown]))
 
     def _line(self, part: Part, y: np.ndarray, pattern: str) -> np.ndarray:
-        shown, at = part
-        return self.raster.curve(thinned(at, self._dot_rows(y[shown])), pattern)
+        shown, bins = part
+        return self.raster.curve(thinned(bins, self._dot_rows(y[shown])), pattern)
 
     def _between(self, part: Part, high: np.ndarray, low: np.ndarray, draw: Callable[..., np.ndarray]) -> np.ndarray:
         """What `draw` makes of the columns and their extreme edges; without both edges there is a gap."""
-        shown, at = part
+        shown, bins = part
         low, top, bottom = low[shown], self._dot_rows(high[shown]), self._dot_rows(low[shown])
         if self.y_scale.log:
             bottom[low <= 0.0] = self.raster.height
         gap = ~np.isfinite(top + bottom)
         if gap.any():
             top[gap] = bottom[gap] = np.nan
-        upper, lower = thinned(at, top), thinned(at, bottom)
+        upper, lower = thinned(bins, top), thinned(bins, bottom)
         return draw(upper, upper.low, lower.high)
 
     def _dot_columns(self, x: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from textual.widget import Widget
 
 from moore_tui.keys import bindings
 from moore_tui.messages import WindowChanged
-from moore_tui.widgets.cells import Cells
+from moore_tui.widgets.cells import Cells, Painting
 from moore_tui.widgets.chart import Chart, Content
 from moore_tui.widgets.chart_view import ChartView, Mark, Series
 from moore_tui.widgets.palette import Palette, palette
@@ -80,6 +80,7 @@ class CurvePlot(Widget, can_focus=True):
         self.set_reactive(CurvePlot.ascii, ascii)
         self.set_reactive(CurvePlot.legend, legend)
         self._cells: Cells | None = None
+        self._painting: Painting | None = None
         self._strips: dict[int, Strip] = {}
         self._styles: list[Style] = []
         self._ground: Style | None = None
@@ -127,7 +128,8 @@ class CurvePlot(Widget, can_focus=True):
         if y >= self._cells.height:
             return Strip.blank(self.size.width, self._ground)
         if y not in self._strips:
-            self._strips[y] = self._cells.strip(y, self._known_styles())
+            self._painting = self._painting or self._cells.painting()
+            self._strips[y] = self._painting.strip(y, self._known_styles())
         return self._strips[y]
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -189,6 +191,7 @@ class CurvePlot(Widget, can_focus=True):
         chart.view, chart.log_y, chart.ascii, chart.legend = self.view, self.log_y, self.ascii, self.legend
         chart.cursor = self.cursor
         self._cells = chart.draw(*self.size)
+        self._painting = None
         self._strips.clear()
 
     def _forget_styles(self) -> None:

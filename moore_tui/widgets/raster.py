@@ -57,13 +57,28 @@ class Raster:
         first[at] = np.fmin(first[at], np.floor(columns.low[inside] + 0.5))
         last[at] = np.fmax(last[at], np.floor(columns.high[inside] + 0.5))
         begin, end = self._clipped(first, last)
-        dots = (self._row >= begin) & (self._row <= end)
+        dots, rows = self._runs(begin, end)
         if pattern != "solid" and not self.ascii:
             enter[at] = np.where(np.isnan(enter[at]), columns.first[inside], enter[at])
             leave[at] = np.where(np.isnan(leave[at]), columns.last[inside], leave[at])
-            dots &= self._along(pattern, enter, leave, begin, end)
-        self._enlarge_lone_points(columns, dots)
-        return self._packed(dots)
+            dots &= self._along(pattern, enter, leave, begin, end)[rows]
+        self._enlarge_lone_points(columns, dots, rows.start)
+        return self._packed(dots, rows)
+
+    def band(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, phase: int = 0) -> np.ndarray:
+        """A sparse dither between the edges `top` and `bottom` (m,), heights at each column."""
+        dots, rows = self._between(columns, top, bottom)
+        return self._packed(dots & _sparse(self.height, self.width, phase, self.ascii)[rows], rows)
+
+    def area(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, density: int) -> np.ndarray:
+        """A fill between the edges; density 0 is a quarter of the dots, 1 half, 2 all."""
+        dots, rows = self._between(columns, top, bottom)
+        row = self._row[rows]
+        if density == 0:
+            dots &= (row % 2 == 0) & (self._column % 2 == 0)
+        elif density == 1:
+            dots &= (row + self._column) % 2 == 0
+        return self._packed(dots, rows)
 
     def _along(self, pattern: str, enter: np.ndarray, leave: np.ndarray, begin: np.ndarray, end: np.ndarray) -> Dots:
         """Which dots of a curve are on: its runs follow each other, each from where the curve enters the column."""
@@ -75,18 +90,13 @@ class Raster:
         turn = np.where(falling, arc - begin, arc + end) % period
         return np.concatenate((falls, rises))[turn + np.where(falling, 0, period)].T
 
-    def band(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, phase: int = 0) -> np.ndarray:
-        """A sparse dither between the edges `top` and `bottom` (m,), heights at each column."""
-        return self._packed(self._between(columns, top, bottom) & self._sparse(phase))
-
-    def area(self, columns: Columns, top: np.ndarray, bottom: np.ndarray, density: int) -> np.ndarray:
-        """A fill between the edges; density 0 is a quarter of the dots, 1 half, 2 all."""
-        dots = self._between(columns, top, bottom)
-        if density == 0:
-            dots &= (self._row % 2 == 0) & (self._column % 2 == 0)
-        elif density == 1:
-            dots &= (self._row + self._column) % 2 == 0
-        return self._packed(dots)
+    def _runs(self, begin: np.ndarray, end: np.ndarray) -> tuple[Dots, slice]:
+        """Dots from `begin` to `end` in each column, of the rows only that hold any (whole cells)."""
+        used = begin <= end
+        first = int(begin[used].min(initial=self.height)) // self.down * self.down
+        rows = slice(first, max(first, (int(end[used].max(initial=-1)) // self.down + 1) * self.down))
+        row = self._row[rows]
+        return (row >= begin) & (row <= end), rows
 
     def _inside(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
         inside = (columns.at >= 0) & (columns.at < self.width)
@@ -98,9 +108,9 @@ class Raster:
         begin = np.where(seen, np.clip(first, 0, self.height - 1), 1).astype(np.int16)
         return begin, np.where(seen, np.clip(last, 0, self.height - 1), 0).astype(np.int16)
 
-    def _between(self, columns: Columns, top: np.ndarray, bottom: np.ndarray) -> Dots:
-        begin, end = self._clipped(np.ceil(self._edge(columns, top) - 0.5), np.floor(self._edge(columns, bottom) + 0.5))
-        return (self._row >= begin) & (self._row <= end)
+    def _between(self, columns: Columns, top: np.ndarray, bottom: np.ndarray) -> tuple[Dots, slice]:
+        first, last = self._edge(columns, top), self._edge(columns, bottom)
+        return self._runs(*self._clipped(np.ceil(first - 0.5), np.floor(last + 0.5)))
 
     def _edge(self, columns: Columns, edge: np.ndarray) -> np.ndarray:
         """Height of an edge in every column of dots, NaN where there is none."""
@@ -110,14 +120,7 @@ class Raster:
         heights[at] = edge[inside]
         return heights
 
-    def _sparse(self, phase: int) -> Dots:
-        """One dot a cell, on a diagonal."""
-        if self.ascii:
-            return (self._row + self._column + phase) % 2 == 0
-        row, column = self._row + phase, self._column + phase // 2
-        return (row % 2 == 0) & (column % 2 == 0) & ((row + column) % 4 == 0)
-
-    def _enlarge_lone_points(self, columns: Columns, dots: Dots) -> None:
+    def _enlarge_lone_points(self, columns: Columns, dots: Dots, top: int) -> None:
         """A point without neighbours becomes a block of four dots: one alone would be overlooked."""
         if self.ascii or (len(columns) > 1 and columns.joined[:-1].all()):
             return
@@ -125,17 +128,31 @@ class Raster:
         lone = ~columns.joined & ~before & (columns.low == columns.high)
         lone &= (columns.at >= 0) & (columns.at < self.width)
         lone &= (columns.low >= -0.5) & (columns.low < self.height - 0.5)
-        column, row = columns.at[lone], np.floor(columns.low[lone] + 0.5).astype(np.int64)
+        column, row = columns.at[lone], np.floor(columns.low[lone] + 0.5).astype(np.int64) - top
         for across in (column, column ^ 1):
             for down in (row, row ^ 1):
                 dots[down, across] = True
 
-    def _packed(self, dots: Dots) -> np.ndarray:
+    def _packed(self, dots: Dots, rows: slice) -> np.ndarray:
+        """Cells of dots in these rows."""
+        cells = np.zeros((self.rows, self.columns), np.uint8)
         if self.ascii:
-            return dots.astype(np.uint8)
+            cells[rows] = dots
+            return cells
         pairs = dots.view(np.uint16)
-        cells = ((pairs | pairs >> 7) & 3).astype(np.uint8).reshape(self.rows, 4, self.columns)
-        return _BRAILLE[cells[:, 0] | cells[:, 1] << 2 | cells[:, 2] << 4 | cells[:, 3] << 6]
+        codes = ((pairs | pairs >> 7) & 3).astype(np.uint8).reshape(-1, 4, self.columns)
+        found = codes[:, 0] | codes[:, 1] << 2 | codes[:, 2] << 4 | codes[:, 3] << 6
+        cells[rows.start // 4 : rows.stop // 4] = _BRAILLE[found]
+        return cells
+
+
+@lru_cache(16)
+def _sparse(height: int, width: int, phase: int, ascii: bool) -> Dots:
+    """One dot a cell, on a diagonal; other phases lie elsewhere."""
+    row, column = np.arange(height)[:, None] + phase, np.arange(width)[None, :] + (0 if ascii else phase // 2)
+    if ascii:
+        return (row + column) % 2 == 0
+    return (row % 2 == 0) & (column % 2 == 0) & ((row + column) % 4 == 0)
 
 
 @lru_cache(16)

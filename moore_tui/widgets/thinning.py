@@ -28,16 +28,25 @@ class Columns:
         return len(self.at)
 
 
-def thinned(at: np.ndarray, y: np.ndarray) -> Columns:
-    """Points in columns `at` (n,) not falling, at heights `y` (n,); one that is not finite is a gap."""
+class Bins:
+    """Points in columns `at` (n,) not falling; several curves over the same points share one."""
+
+    def __init__(self, at: np.ndarray) -> None:
+        self.at = at
+        self.starts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1)) if at.size else at
+        """The first point of each column."""
+
+
+def thinned(bins: Bins, y: np.ndarray) -> Columns:
+    """The points at heights `y` (n,); one that is not finite is a gap."""
     finite = np.isfinite(y)
     kept = None if finite.all() else np.flatnonzero(finite)
     if kept is not None:
-        at, y = at[kept], y[kept]
+        bins, y = Bins(bins.at[kept]), y[kept]
+    at, starts = bins.at, bins.starts
     if not at.size:
         nothing = np.empty(0)
         return Columns(np.empty(0, np.int64), nothing, nothing, nothing, nothing, np.empty(0, bool))
-    starts = np.concatenate(([0], np.flatnonzero(at[1:] != at[:-1]) + 1))
     ends = np.append(starts[1:] - 1, at.size - 1)
     joined = np.ones(starts.size, bool)
     if kept is not None:

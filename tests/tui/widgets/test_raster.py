@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moore_tui.widgets.raster import PATTERNS, Raster
-from moore_tui.widgets.thinning import Columns, thinned
+from moore_tui.widgets.thinning import Bins, Columns, thinned
 
 HEIGHTS = st.floats(-30.0, 60.0) | st.just(math.nan)
 POINTS = st.lists(st.tuples(st.integers(-3, 25), HEIGHTS), min_size=1, max_size=60)
@@ -21,7 +21,7 @@ COLUMNS, ROWS = 10, 8
 
 def columns_of(given: list[tuple[int, float]]) -> Columns:
     given = sorted(given, key=lambda point: point[0])
-    return thinned(np.array([at for at, _ in given], np.int64), np.array([y for _, y in given]))
+    return thinned(Bins(np.array([at for at, _ in given], np.int64)), np.array([y for _, y in given]))
 
 
 def dots(cells: np.ndarray) -> np.ndarray:

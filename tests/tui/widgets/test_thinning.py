@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moore_tui.widgets.thinning import Columns, borders, thinned
+from moore_tui.widgets.thinning import Bins, Columns, borders, thinned
 
 HEIGHTS = st.floats(-1e6, 1e6) | st.just(math.nan)
 POINTS = st.lists(st.tuples(st.integers(-5, 40), HEIGHTS), max_size=120)
@@ -18,6 +18,11 @@ POINTS = st.lists(st.tuples(st.integers(-5, 40), HEIGHTS), max_size=120)
 def points(given: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:
     given = sorted(given, key=lambda point: point[0])
     return np.array([at for at, _ in given], np.int64), np.array([y for _, y in given], np.float64)
+
+
+def binned(given: list[tuple[int, float]]) -> tuple[Bins, np.ndarray]:
+    at, y = points(given)
+    return Bins(at), y
 
 
 def one_by_one(at: np.ndarray, y: np.ndarray) -> dict[int, tuple[float, float, float, float, bool]]:
@@ -35,7 +40,7 @@ def one_by_one(at: np.ndarray, y: np.ndarray) -> dict[int, tuple[float, float, f
 @given(POINTS)
 def test_thinning_is_what_a_plain_loop_finds(given: list[tuple[int, float]]) -> None:
     at, y = points(given)
-    columns = thinned(at, y)
+    columns = thinned(Bins(at), y)
     found = {
         int(columns.at[i]): (
             *(float(each[i]) for each in (columns.low, columns.high, columns.first, columns.last)),
@@ -49,7 +54,7 @@ def test_thinning_is_what_a_plain_loop_finds(given: list[tuple[int, float]]) -> 
 @given(POINTS)
 def test_no_extreme_is_lost_in_any_stretch_of_columns(given: list[tuple[int, float]]) -> None:
     at, y = points(given)
-    columns = thinned(at, y)
+    columns = thinned(Bins(at), y)
     for begin in range(-5, 41, 7):
         inside, kept = (
             (at >= begin) & (at < begin + 7) & np.isfinite(y),
@@ -71,12 +76,12 @@ def crossing(columns: Columns, border: int) -> float:
 
 @given(POINTS, st.integers(1, 30))
 def test_lines_cross_borders_where_interpolation_says(given: list[tuple[int, float]], width: int) -> None:
-    columns = thinned(*points(given))
+    columns = thinned(*binned(given))
     crossed = borders(columns, columns.last, columns.first, width)
     expected = [crossing(columns, border) for border in range(width + 1)]
     assert crossed == pytest.approx(expected, rel=1e-9, abs=1e-6, nan_ok=True)
 
 
 def test_a_line_from_far_outside_is_cut_and_not_walked() -> None:
-    columns = thinned(np.array([-(1 << 40), 1 << 40]), np.array([0.0, 1.0]))
+    columns = thinned(Bins(np.array([-(1 << 40), 1 << 40])), np.array([0.0, 1.0]))
     assert borders(columns, columns.last, columns.first, 4) == pytest.approx(0.5)
