@@ -60,13 +60,14 @@ class WatchScreen(Framed):
         ]
         self.hidden_line = HiddenLine(id=HIDDEN)
         self.board = Board(*self.panes, self.hidden_line)
-        self._listed: tuple[object, ...] = ()
+        self._snapshots: Mapping[str, Snapshot] | None = None
+        self._others: object = None
         self._marked: list[str] = []
         self._soon: Timer | None = None
         self._meter = Meter()
         self._usage: tuple[float, str, Usage | None] = (0.0, "", None)
         self._horizons = curves.Horizons()
-        self._settings: dict[str, Mapping[str, Any]] = {}
+        self._settings: dict[tuple[str, float | None], Mapping[str, Any]] = {}
 
     def body(self) -> ComposeResult:
         yield self.board
@@ -82,9 +83,9 @@ class WatchScreen(Framed):
         snapshots, rows = console.feed.snapshots, self.run_list.rows
         rows.marked = console.marked
         tags = self._tags(snapshots) if self.run_list.filter.text else {}
-        listed = (snapshots, tuple(sorted(console.marked)), tags, console.selected)
-        if listed != self._listed or self._listed[0] is not snapshots:
-            self._listed = listed
+        others = (sorted(console.marked), tags, console.selected)
+        if snapshots is not self._snapshots or others != self._others:
+            self._snapshots, self._others = snapshots, others
             self.run_list.list_runs(snapshots, tags, console.selected, console.ascii)
 
     def _tags(self, snapshots: Mapping[str, Snapshot]) -> dict[str, Sequence[str]]:
@@ -152,14 +153,16 @@ class WatchScreen(Framed):
 
     def _values(self, name: str) -> Mapping[str, Any]:
         """The configuration of a run, read once."""
-        if name not in self._settings:
+        shot = self.console.feed.snapshots.get(name)
+        key = (name, shot.created if shot else None)
+        if key not in self._settings:
             from moore_tui.runs.lineage import settings
 
             try:
-                self._settings[name] = settings(RunDir(self.console.feed.runs_dir / name))
+                self._settings[key] = settings(RunDir(self.console.feed.runs_dir / name))
             except (OSError, ValueError):
                 return {}
-        return self._settings[name]
+        return self._settings[key]
 
     def on_run_selected(self, message: RunSelected) -> None:
         first = self.console.selected is None

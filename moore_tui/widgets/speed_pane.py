@@ -43,9 +43,9 @@ class SpeedPane(Pane):
         yield self.reader
 
     def key(self, view: RunView) -> Hashable:
-        shot = view.snapshot
+        shot, cards = view.snapshot, view.machine.cards if view.machine else ()
         return (
-            shot.id, shot.state, view.ascii, left(shot), view.usage, view.machine, curves.stamp(view.series, "perf"),
+            shot.id, shot.state, view.ascii, left(shot), view.usage, cards, curves.stamp(view.series, "perf"),
         )  # fmt: skip
 
     def paint(self, view: RunView) -> None:
@@ -85,11 +85,10 @@ class SpeedPane(Pane):
         )  # fmt: skip
 
     def _machine(self, view: RunView, last: dict[str, Any]) -> Line:
-        usage, machine = view.usage, view.machine
+        usage, cards = view.usage, view.machine.cards if view.machine else ()
         cores = DASH if usage is None or usage.cores is None else f"{usage.cores:.1f} cores"
         memory = usage.rss_mb if usage is not None else _number(last.get("rss_mb"))
         line: Line = (("cpu ", "dim"), (cores, ""), ("  memory ", "dim"), (_megabytes(memory), ""))
-        cards = getattr(machine, "cards", ())
         for card in cards:
             line += (
                 (f"  gpu{card.number if len(cards) > 1 else ''} ", "dim"),
