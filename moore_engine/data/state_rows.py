@@ -123,7 +123,8 @@ def _from_minari(path: str, count: int) -> _Read:
     """Stretches of episodes, each with its last row; infos may have a row more than there are steps."""
     found = minari_set.find(path)
     last_known = found.own.get("last_known", True)
-    episodes = np.unique(np.linspace(0, found.episodes - 1, max(1, count // STRETCH)).astype(np.int64))
+    stretch = max(1, min(STRETCH, found.steps // found.episodes))
+    episodes = np.unique(np.linspace(0, found.episodes - 1, max(1, count // stretch)).astype(np.int64))
     parts: dict[str, list[Array]] = {}
     place: list[str] = []
     unknown = 0
