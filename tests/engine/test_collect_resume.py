@@ -195,6 +195,8 @@ def test_a_collection_stopped_and_killed_while_it_saves_and_records_ends_with_th
         trainer.wait()
     kept = checkpoint.load(checkpoint.find(run))
     assert {"replay-0", "replay-open", "recorded-open"} <= kept.keys()
+    assert len({(each.path / "replay-0.safetensors").stat().st_ino for each in checkpoint.listing(run)}) == 1
+    assert len(checkpoint.listing(run)) == 2
     to_its_end(run)
     assert read_json(run.state)["attempt"] == 4  # type: ignore[index]
     assert_same(run, whole)

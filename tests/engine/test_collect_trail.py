@@ -113,6 +113,20 @@ def test_checkpoints_of_a_growing_trail_share_its_full_blocks(monkeypatch: pytes
     assert same(trail, again)
 
 
+def test_where_there_are_no_links_blocks_are_written_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*paths: Path) -> None:
+        raise OSError("links are not supported here")
+
+    monkeypatch.setattr(module, "BLOCK", 8)
+    monkeypatch.setattr("os.link", refuse)
+    run, trail = run_dir(tmp_path), filled(9)
+    first = checkpoint.save(run, trail.state_dict(), step=1)
+    second = checkpoint.save(run, trail.state_dict(), step=2, like=first)
+    again = Trail("rows", LAYOUT, 30, state(0.0))
+    again.load_state_dict(checkpoint.load(second))
+    assert same(trail, again)
+
+
 def test_a_block_is_not_taken_from_a_checkpoint_that_this_state_did_not_go_on_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
