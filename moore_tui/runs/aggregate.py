@@ -17,6 +17,7 @@ from statistics import fmean
 from moore_tui.runs import compare
 from moore_tui.runs.series import BASELINE, RunSeries
 from moore_tui.runs.table import Event
+from moore_tui.runs.written import real
 
 MOST_POINTS = 400
 """Points of a common grid; a chart has two a column."""
@@ -89,7 +90,7 @@ def band(curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Band:
 def figures(series: RunSeries) -> Figures:
     """A run's figures by its own evaluations and those of the run it branched off."""
     own, earlier = _evaluations(series), _earlier(series)
-    outcome = compare.outcome([*series.attempts, *own], earlier)
+    outcome = compare.outcome([*_attempts(series), *own], earlier)
     outcome = replace(outcome, seconds=series.working_s)
     field = compare.FIELDS[outcome.unit]
     online = [event for event in own if event["stage"] == "online" and field in event and not event.get("baseline")]
@@ -132,10 +133,16 @@ def _evaluations(series: RunSeries) -> list[Event]:
     return sorted(found, key=lambda event: event["seq"])
 
 
+def _attempts(series: RunSeries) -> list[Event]:
+    """What the `run` events know of the data."""
+    means = [real(event.get("data_return_mean")) for event in series.attempts]
+    return [{"k": "run", "data_return_mean": mean} for mean in means if mean is not None]
+
+
 def _earlier(series: RunSeries) -> list[Event]:
     """Of the runs that it branched off: evaluations, and what is known of the data."""
     parent = series.parent
-    return [*_earlier(parent), *parent.attempts, *_evaluations(parent)] if parent else []
+    return [*_earlier(parent), *_attempts(parent), *_evaluations(parent)] if parent else []
 
 
 def _finite(curve: tuple[Sequence[float], Sequence[float]]) -> tuple[list[float], list[float]]:

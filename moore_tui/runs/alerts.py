@@ -80,5 +80,5 @@ def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
             own = row - table.inherited
             returns = tuple(table.episodes(own)) if own >= 0 else ()
             number = row + 1 if kind == BASELINE else 0
-            found.append(Evaluation(bool(online), int(epoch), mean, score, number, returns))
+            found.append(Evaluation(bool(online), int(epoch) if epoch == epoch else 0, mean, score, number, returns))
     return tuple(found)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moore_engine import control
-from moore_engine.rundir import RunDir, read_json
+from moore_engine.rundir import RunDir
 from moore_tui.launchers import Launcher
-from moore_tui.runs import hold, identity, status
+from moore_tui.runs import hold, identity, status, written
 from moore_tui.runs.errors import LostContact, Refused, RunIsLive
 
 TIMEOUT_S = 60.0
@@ -110,7 +110,7 @@ def resume(
     withdraw(run)
     for key, value in (sets or {}).items():
         control.post(run, "set", by=_me(), key=key, value=value)
-    if (read_json(run.state) or {}).get("paused"):
+    if written.read_state(run.state).get("paused"):
         control.post(run, "resume", by=_me())
     hold.lift(run)
     launcher.start(run)
@@ -184,7 +184,7 @@ def _not_running(run: RunDir, verdict: status.Verdict, verb: str) -> str:
 
 
 def _files(run: RunDir) -> tuple[dict[str, Any], dict[str, Any]]:
-    return read_json(run.state) or {}, read_json(run.keeper) or {}
+    return written.read_state(run.state), written.read_keeper(run.keeper)
 
 
 def _me() -> str:

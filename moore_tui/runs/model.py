@@ -13,8 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from moore_engine import control
 from moore_engine.rundir import RunDir, read_json
-from moore_tui.runs import plan, status, tail
+from moore_tui.runs import plan, status, tail, written
 from moore_tui.runs.newest import NewestTail
+from moore_tui.runs.table import number
+from moore_tui.runs.written import real, text, whole
 
 T = TypeVar("T")
 
@@ -91,8 +93,8 @@ class RunModel:
         self.planned = plan.Plan()
         self._id = run.path.name or run.id
         self._plan = Cached(run.config, plan.read)
-        self._state = Cached(run.state, read_json)
-        self._keeper = Cached(run.keeper, read_json)
+        self._state = Cached(run.state, written.read_state)
+        self._keeper = Cached(run.keeper, written.read_keeper)
         self._events = NewestTail(run.events, ("eval", "perf"))
         self._looked = Cached(run.events, lambda _: self._events.poll())
         self._requests = Cached(run.control, lambda _: Requests.read(run))
@@ -106,8 +108,8 @@ class RunModel:
         verdict = status.judge(self.run, state, keeper, requests.pending, now)
         planned = self.planned = (self._plan() or plan.Plan()).extended(requests.granted_sets)
         at = newest if _number(newest.get("t")) >= _number(state.get("t")) else state
-        stage, epoch = _text(at.get("stage")), _int(at.get("epoch"))
-        update, env_step = _int(at.get("update")), _int(at.get("env_step"))
+        stage, epoch = text(at.get("stage")), whole(at.get("epoch"))
+        update, env_step = whole(at.get("update")), whole(at.get("env_step"))
         attempts = status.attempts(keeper)
         perf = speed if verdict.state == "live" else {}
         eta = _float(perf.get("eta_s"))
@@ -132,19 +134,19 @@ class RunModel:
             score=_float(evaluation.get("score")),
             return_mean=_float(evaluation.get("return_mean")),
             return_std=_float(evaluation.get("return_std")),
-            eval_stage=_text(evaluation.get("stage")),
-            eval_epoch=_int(evaluation.get("epoch")),
+            eval_stage=text(evaluation.get("stage")),
+            eval_epoch=whole(evaluation.get("epoch")),
             env_steps_per_s=_float(perf.get("env_steps_per_s")),
             updates_per_s=_float(perf.get("updates_per_s")),
             eta_s=None if eta is None else max(0.0, eta - (now - _number(perf.get("t")))),
             rss_mb=_float(perf.get("rss_mb")),
-            attempt=_int(state.get("attempt")) or 0,
-            restarts=_int(keeper.get("restarts")) or 0,
-            max_restarts=_int((keeper.get("policy") or {}).get("max_restarts")),
+            attempt=whole(state.get("attempt")) or 0,
+            restarts=whole(keeper.get("restarts")) or 0,
+            max_restarts=whole((keeper.get("policy") or {}).get("max_restarts")),
             next_start=_float(keeper.get("next_start")),
             exit=verdict.exit,
             signal=verdict.signal,
-            error=_text(state.get("error")) or "",
+            error=text(state.get("error")) or "",
             pending=requests.pending,
             checkpoint=status.newest_checkpoint(self.run),
             created=min((t for t in (_mtime(self.run.config), *_starts(attempts)) if t), default=None),
@@ -213,23 +215,13 @@ def _ends(attempts: list[dict[str, Any]]) -> list[float]:
     return [_number(attempts[-1].get(key)) for key in ("started", "ended")] if attempts else []
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _int(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
-
-
 def _float(value: Any) -> float | None:
     """A number, or "nan" and "inf" as events write them."""
-    if value in ("nan", "inf", "-inf"):
-        return float(value)
-    return float(value) if isinstance(value, int | float) else None
+    return number(value) if isinstance(value, int | float) or value in ("nan", "inf", "-inf") else None
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    return real(value) or 0.0
 
 
 def _mtime(path: Path) -> float | None:
@@ -237,10 +229,3 @@ def _mtime(path: Path) -> float | None:
         return path.stat().st_mtime
     except OSError:
         return None
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from moore_tui.runs.written import whole
+
 _KEYS = {
     "run.algo": "algo",
     "run.seed": "seed",
@@ -22,6 +24,8 @@ _KEYS = {
     "online.steps_per_epoch": "steps_per_epoch",
     "online.updates_per_step": "updates_per_step",
 }
+
+_TEXTS = ("algo", "origin", "dataset", "task")
 
 _DECODER = json.JSONDecoder()
 """Plain TOML strings and numbers are JSON's; a comment may follow them."""
@@ -71,9 +75,11 @@ class Plan:
             args = ack.get("args")
             if isinstance(args, dict) and args.get("key") == "online.epochs":
                 try:
-                    plan = replace(plan, online_epochs=int(args.get("value", "")))
-                except (TypeError, ValueError):
+                    epochs = whole(int(args.get("value", "")))
+                except (TypeError, ValueError, OverflowError):
                     continue
+                if epochs is not None:
+                    plan = replace(plan, online_epochs=epochs)
         return plan
 
 
@@ -86,7 +92,11 @@ def read(path: Path) -> Plan:
     values = _scan(text)
     if values is None:
         values = _parse(text)
-    return Plan(**{_KEYS[key]: value for key, value in values.items() if isinstance(value, str | int)})  # type: ignore[arg-type]
+    return Plan(**{_KEYS[key]: value for key, value in values.items() if _fits(_KEYS[key], value)})
+
+
+def _fits(field: str, value: Any) -> bool:
+    return isinstance(value, str) if field in _TEXTS else whole(value) is not None
 
 
 def _scan(text: str) -> dict[str, Any] | None:

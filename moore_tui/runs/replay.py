@@ -23,6 +23,7 @@ from moore_tui.runs.series import RunSeries
 from moore_tui.runs.table import Event, number
 from moore_tui.runs.tail import Batch
 from moore_tui.runs.timeline import Timeline
+from moore_tui.runs.written import text, whole
 
 SLICE = 500
 """Events that are read and shown at a time; they take some milliseconds."""
@@ -196,12 +197,12 @@ class Replay:
             return _unstarted(self._final, now)
         series, at = self._series, self._series.newest or {}
         evaluation, perf, saved = (series.last(kind) or {} for kind in ("eval", "perf", "ckpt"))
-        stage, update, env_step = at.get("stage"), at.get("update"), at.get("env_step")
+        stage, update, env_step = text(at.get("stage")), whole(at.get("update")), whole(at.get("env_step"))
         return replace(
             _unstarted(self._final, now),
             state=_state(at, self._timeline.paused(self._shown)),
             stage=stage,
-            epoch=at.get("epoch"),
+            epoch=whole(at.get("epoch")),
             epochs=self._plan.epochs(stage),
             update=update,
             env_step=env_step,
@@ -209,15 +210,15 @@ class Replay:
             score=_known(evaluation.get("score")),
             return_mean=_known(evaluation.get("return_mean")),
             return_std=_known(evaluation.get("return_std")),
-            eval_stage=evaluation.get("stage"),
-            eval_epoch=evaluation.get("epoch"),
+            eval_stage=text(evaluation.get("stage")),
+            eval_epoch=whole(evaluation.get("epoch")),
             env_steps_per_s=_known(perf.get("env_steps_per_s")),
             updates_per_s=_known(perf.get("updates_per_s")),
             eta_s=_known(perf.get("eta_s")),
             rss_mb=_known(perf.get("rss_mb")),
             attempt=len(series.attempts),
             restarts=max(0, len(series.attempts) - 1),
-            checkpoint=saved.get("path"),
+            checkpoint=text(saved.get("path")),
         )
 
 

@@ -16,6 +16,7 @@ from moore_tui.runs.plan import Plan
 from moore_tui.runs.table import Event, Table, number
 from moore_tui.runs.tail import Batch
 from moore_tui.runs.working_hours import WorkingHours
+from moore_tui.runs.written import whole
 
 AXES = ("step", "wall", "env", "switch")
 """SAC updates of the run; seconds since its first event; environment steps since the switch; updates since it."""
@@ -198,7 +199,7 @@ class RunSeries:
         elapsed = number(at.get("t")) - self._zero()
         if at["k"] == "end":
             return elapsed
-        share = plan.progress(at.get("stage"), at.get("update"), at.get("env_step"))
+        share = plan.progress(at.get("stage"), whole(at.get("update")), whole(at.get("env_step")))
         return _rounded_up(elapsed / share) if share and elapsed > 0 else None
 
     def _clear(self) -> None:

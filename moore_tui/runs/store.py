@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from moore_engine.rundir import RunDir, fsync_folder, is_locked, read_json
-from moore_tui.runs import identity, status
+from moore_engine.rundir import RunDir, fsync_folder, is_locked
+from moore_tui.runs import identity, status, written
 from moore_tui.runs.errors import BadRunName, RunIsLive, RunNotFound
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]{0,119}")
@@ -110,7 +110,7 @@ def delete(run: RunDir) -> None:
 
     if not run.exists() or run.path.is_symlink():
         raise RunNotFound(f"{run.path} is no run directory, so it is not deleted")
-    state, keeper = read_json(run.state) or {}, read_json(run.keeper) or {}
+    state, keeper = written.read_state(run.state), written.read_keeper(run.keeper)
     verdict = status.judge(run, state, keeper, (), time.time())
     if verdict.state in status.RUNNING or verdict.kept or is_locked(run):
         raise RunIsLive(f"run {run.id} is {verdict.state}; stop it before deleting it")
