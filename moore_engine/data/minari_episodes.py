@@ -29,7 +29,6 @@ class EpisodeReader:
     def __init__(self, found: MinariFacts, file: h5f.FileID) -> None:
         self._found, self._file = found, file
         self._scratch: dict[str, Float32] = {}
-        self._flag_types: dict[str, h5t.TypeID] = {}
         self._rewards: h5d.DatasetID | None = None
 
     def width(self, key: str) -> int:
@@ -64,17 +63,12 @@ class EpisodeReader:
         self._expect(episode, key, found, len(into), 1)
         if not len(into):
             return
-        kind = self._flag_types.get(key)
-        if kind is None:
-            kind = self._flag_types[key] = found.get_type()
+        kind = found.get_type()
         if kind.get_size() == 1 and kind.get_class() in (h5t.ENUM, h5t.INTEGER):
-            try:
-                found.read(h5s.ALL, h5s.ALL, into, kind)
-                return
-            except TypeError:  # this episode's flags are of another type than the first one's
-                pass
-        values = np.asarray(h5py.Dataset(found)[()]).reshape(-1)
-        into[:] = np.where(values == 0, 0, np.where(values == 1, 1, 2))
+            found.read(h5s.ALL, h5s.ALL, into, kind)
+        else:
+            values = np.asarray(h5py.Dataset(found)[()]).reshape(-1)
+            into[:] = np.where(values == 0, 0, np.where(values == 1, 1, 2))
 
     def array(self, episode: int, key: str) -> NDArray[Any]:
         """The whole array in its own type."""

@@ -131,16 +131,19 @@ def test_flags_may_be_numbers(flag_type: type) -> None:
     assert (read().terminals, read().timeouts) == (0, 2)
 
 
-def test_flags_of_another_type_in_a_later_episode_are_read_too() -> None:
+@pytest.mark.parametrize("flag_type", [np.uint8, np.int64, np.float64])
+def test_flags_of_another_type_in_a_later_episode_are_read_too(flag_type: type) -> None:
     made = [episode(200, each) for each in range(3)]
-    made[1]["truncations"] = made[1]["truncations"].astype(np.int64)
+    made[1]["truncations"] = made[1]["truncations"].astype(flag_type)
     make(made)
     assert read().timeouts == 3
 
 
-def test_a_flag_that_is_neither_0_nor_1_is_refused() -> None:
+@pytest.mark.parametrize(("first", "wrong"), [(np.bool_, np.int64(3)), (np.float64, 0.5), (np.int64, 256)])
+def test_a_flag_that_is_neither_0_nor_1_is_refused(first: type, wrong: Any) -> None:
     made = [episode(200, each) for each in range(2)]
-    made[1]["truncations"] = made[1]["truncations"].astype(np.int64) * 3
+    made[0]["truncations"] = made[0]["truncations"].astype(first)
+    made[1]["truncations"] = made[1]["truncations"] * wrong
     make(made)
     with pytest.raises(DataError, match="truncations must be 0 or 1 but row 399"):
         read()
