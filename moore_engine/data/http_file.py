@@ -73,18 +73,25 @@ def request(url: str, timeout_s: float, *, start: int = 0, validator: str = "") 
         raise Offline(f"{urlsplit(url).netloc} cannot be reached ({reason(error)})") from error
     except (OSError, http.client.HTTPException) as error:  # connected, and then no proper answer
         raise Passing(reason(error)) from error
+    try:
+        return _answer(url, body, start)
+    except (DataError, Passing):
+        body.close()
+        raise
+
+
+def _answer(url: str, body: http.client.HTTPResponse, start: int) -> Answer:
+    """What the headers of a response promise of its body; DataError or Passing where that is not what was asked for."""
     encoding = body.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise DataError(f"{url} comes {encoding}-encoded, so its length means nothing: use another server.")
-    length = _number(body.headers.get("Content-Length", ""))
+    length, validator = _number(body.headers.get("Content-Length", "")), _validator(body.headers)
     if body.status != 206:
-        return Answer(body, 0, length, _validator(body.headers))
+        return Answer(body, 0, length, validator)
     first, total = _content_range(body.headers)
     if first != start:
         raise Passing("the server sent another part of the file than was asked for")
-    return Answer(
-        body, start, total if total is not None or length is None else start + length, _validator(body.headers)
-    )
+    return Answer(body, start, total if total is not None or length is None else start + length, validator)
 
 
 def checked(url: str) -> str:
@@ -122,6 +129,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         before, after = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if after not in ("http", "https") or (before == "https" and after != "https"):
+            if fp is not None:
+                fp.close()
             raise DataError(f"{req.full_url} leads on to {newurl}, which is not safe to follow: use another server.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

@@ -83,7 +83,6 @@ class PartFile:
         with file:
             with self._disk():
                 file.seek(start)
-                file.truncate()
 
             def append(block: bytes) -> None:
                 with self._disk():

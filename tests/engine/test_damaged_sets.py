@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from moore_engine.data import hdf5
+from moore_engine.data.errors import DataError
 from moore_engine.data.minari_write import Rows, write_minari
 from moore_engine.data.write import write_d4rl
 from tests.engine import damaged_sets as damaged
@@ -121,6 +122,20 @@ def test_a_hundred_damaged_sets(start: int, good: Path, reader: Any, tmp_path: P
 def test_two_thousand_damaged_sets(start: int, good: Path, reader: Any, tmp_path: Path) -> None:
     counts = check(range(start, start + 250), good, reader, tmp_path)
     assert counts["refused"] >= 100 and counts["data"] >= 10, "damage that always or never shows proves little"
+
+
+@pytest.mark.parametrize("shape", [(1 << 40,), (damaged.ROWS, 1 << 40)])
+def test_what_a_file_cannot_hold_is_refused_before_it_is_read(
+    shape: tuple[int, ...], good: Path, tmp_path: Path
+) -> None:
+    _, file = copied(good, "plain", tmp_path, tmp_path / "case")
+    with h5py.File(file, "a") as opened:
+        damaged.replaced(opened, "rewards", shape=shape, dtype="f4", chunks=(256,) * len(shape))
+    with (
+        h5py.File(file) as opened,
+        pytest.raises(DataError, match=r"would take \d[\d,]+ bytes, and a file of [\d,]+ bytes"),
+    ):
+        hdf5.dataset(str(file), opened, "rewards")
 
 
 OUTSIDE = {

@@ -159,6 +159,42 @@ def test_a_server_that_minds_no_if_range_cannot_mix_two_versions(target: Path, c
     assert target.read_bytes() == new and any("has changed" in text for text in told.said)
 
 
+def test_a_file_that_has_become_shorter_is_fetched_anew(target: Path) -> None:
+    new = CONTENT[: HALF - 100]
+    told = Told()
+    with serving(well(new, etag='"one"')) as server:
+        server.script = [cut(CONTENT, HALF)]
+        assert bring(server, target, told, sha256=None, size=None)
+    assert target.read_bytes() == new and any("has changed" in text for text in told.said)
+
+
+def test_a_part_of_no_known_version_is_not_gone_on_with(target: Path) -> None:
+    def nameless(exchange: Exchange) -> None:
+        exchange.reply(200, Content_Length=SIZE)
+        exchange.send(CONTENT[:HALF] if len(exchange.server.asked) == 1 else CONTENT)
+
+    with serving(nameless) as server:
+        assert bring(server, target, sha256=None)
+        assert [asked for _, asked in server.asked] == [{}, {}]
+    with serving(nameless) as server:
+        assert bring(server, target.with_name("b.hdf5")), "a checksum shows whether the parts fit together"
+        assert [asked for _, asked in server.asked] == [{}, {"Range": f"bytes={HALF}-"}]
+
+
+def test_another_part_than_was_asked_for_is_not_taken(target: Path) -> None:
+    def shifted(exchange: Exchange) -> None:
+        start = exchange.start + 10
+        span = f"bytes {start}-{SIZE - 1}/{SIZE}"
+        exchange.reply(206, Content_Length=SIZE - start, Content_Range=span, ETag='"one"')
+        exchange.send(CONTENT[start:])
+
+    told = Told()
+    with serving(well(CONTENT)) as server:
+        server.script = [cut(CONTENT, HALF), shifted]
+        assert bring(server, target, told, sha256=None)
+    assert target.read_bytes() == CONTENT and any("another part" in text for text in told.said)
+
+
 def test_parts_of_two_versions_that_only_the_checksum_tells_apart_are_fetched_anew(target: Path) -> None:
     told = Told()
     with serving(well(CONTENT)) as server:
@@ -363,9 +399,18 @@ def test_redirects_are_followed_and_keep_the_range(target: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/file", "/file.hdf5"])
-def test_redirects_to_other_kinds_of_places_or_in_a_circle_are_not_followed(target: Path, place: str) -> None:
-    with serving(status(302, Location=place)) as server, pytest.raises(DataError):
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("file:///etc/passwd", "it does not give the file away"),
+        ("ftp://127.0.0.1/file", "leads on to ftp://127.0.0.1/file, which is not safe to follow"),
+        ("/file.hdf5", "it does not give the file away"),
+    ],
+)
+def test_redirects_to_other_kinds_of_places_or_in_a_circle_are_not_followed(
+    target: Path, place: str, said: str
+) -> None:
+    with serving(status(302, Location=place)) as server, pytest.raises(DataError, match=said):
         bring(server, target)
     assert not target.exists()
 

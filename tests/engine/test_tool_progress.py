@@ -61,7 +61,7 @@ def test_a_short_work_says_nothing(stream: type[io.StringIO], monkeypatch: pytes
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     clock = Clock()
     bar = Bar("x", 10_000, "B", clock)
-    for done in range(0, 2000, 10):
+    for done in (*range(0, 1000, 500), *range(1000, 2000, 10)):
         bar.update(done)
         clock.now += 1
     assert bar.line(clock.now, 2000) == "x  [####................] 20 %  2.0 kB of 10.0 kB  10 B/s  ETA 13m20s"
