@@ -64,7 +64,9 @@ class D4RL:
     @property
     def caution(self) -> str:
         """What speaks against this version, or nothing."""
-        return {"v0": "v0 files have known faults", "v1": "hopper's v1 files were swapped"}.get(self.name[-2:], "")
+        if self.name.endswith("-v0"):
+            return "known faults"
+        return "swapped with another" if self.name.startswith("hopper-") and self.name.endswith("-v1") else ""
 
 
 def datasets_dir() -> Path:

@@ -47,18 +47,7 @@ def show(remote: bool, as_json: bool) -> None:
         "folders": {"d4rl": str(catalogue.datasets_dir()), "minari": str(catalogue.minari_dir())},
         "cache": {"path": str(tables), "tables": len(sizes), "bytes": sum(sizes)},
     }
-    rows = [
-        (
-            each.name,
-            each.task or "-",
-            "-" if each.rows is None else f"{each.rows:,}",
-            "-" if each.bytes is None else amount(each.bytes, "B"),
-            each.kind,
-            each.note or "-",
-        )
-        for each in found
-    ]
-    answer(facts, as_json, table(("NAME", "TASK", "ROWS", "SIZE", "KIND", "NOTE"), rows, right=("ROWS", "SIZE")))
+    answer(facts, as_json, _remote(found) if remote else _local(found))
     if not as_json and not remote:
         print(
             f"D4RL files are looked for in {catalogue.datasets_dir()}, Minari sets in {catalogue.minari_dir()}; the "
@@ -66,6 +55,35 @@ def show(remote: bool, as_json: bool) -> None:
             f"shows what can be downloaded.",
             file=sys.stderr,
         )
+
+
+def _local(found: list[Listed]) -> str:
+    rows = [(each.name, each.task or "-", _count(each.rows), _bytes(each), each.kind, each.note) for each in found]
+    return table(("NAME", "TASK", "ROWS", "SIZE", "KIND", "NOTE"), rows, right=("ROWS", "SIZE"))
+
+
+def _remote(found: list[Listed]) -> str:
+    """Two tables, for Minari's names are long and their sizes not known."""
+    d4rl = [
+        (each.name, each.task or "-", _count(each.rows), _bytes(each), each.note)
+        for each in found
+        if each.kind == "D4RL"
+    ]
+    minari = [(each.name, each.task or "-", each.note) for each in found if each.kind == "Minari"]
+    return "\n\n".join(
+        (
+            table(("D4RL", "TASK", "ROWS", "SIZE", "NOTE"), d4rl, right=("ROWS", "SIZE")),
+            table(("MINARI", "TASK", "NOTE"), minari),
+        )
+    )
+
+
+def _count(rows: int | None) -> str:
+    return "-" if rows is None else f"{rows:,}"
+
+
+def _bytes(each: Listed) -> str:
+    return "-" if each.bytes is None else amount(each.bytes, "B")
 
 
 def local() -> list[Listed]:

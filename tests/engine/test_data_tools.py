@@ -82,9 +82,13 @@ def test_the_catalogue_marks_what_is_downloaded(capsys: pytest.CaptureFixture[st
     code, out, _ = run(data_list, capsys, "--remote", "--json")
     found = {each["name"]: each for each in json.loads(out)["datasets"]}
     assert code == 0 and len(found) == 45 + 28
-    assert found["hopper-medium-v1"]["note"] == "downloaded, hopper's v1 files were swapped"
+    assert found["hopper-medium-v1"]["note"] == "downloaded, swapped with another"
     assert found["walker2d-medium-v2"]["rows"] == 1_000_000 and found["walker2d-medium-v2"]["path"] is None
     assert found["mujoco/hopper/medium-v0"]["task"] == "Hopper-v5"
+    _, out, _ = run(data_list, capsys, "--remote")
+    d4rl, minari = out.split("\n\n")
+    assert (len(d4rl.splitlines()), len(minari.splitlines())) == (1 + 45, 1 + 28)
+    assert max(len(line) for line in out.splitlines() if "downloaded" not in line) <= 80
 
 
 def test_what_a_file_says_reaches_no_terminal(hopper: Path, capsys: pytest.CaptureFixture[str]) -> None:
