@@ -219,13 +219,14 @@ def read_beat(run: RunDir) -> tuple[int, float, float] | None:
     """(number, promised seconds, unix time of the beat), or None before the first."""
     best: tuple[int, float, float] | None = None
     try:
-        names = [path.name for path in run.beat.iterdir()]
+        with os.scandir(run.beat) as entries:
+            found = list(entries)
     except OSError:
         return None
-    for name in names:
-        number, _, promise = name.partition("-")
+    for entry in found:
+        number, _, promise = entry.name.partition("-")
         try:
-            beat = int(number), float(promise), (run.beat / name).stat().st_mtime
+            beat = int(number), float(promise), entry.stat().st_mtime
         except (OSError, ValueError):
             continue
         best = max(best, beat) if best else beat

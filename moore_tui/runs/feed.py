@@ -191,8 +191,9 @@ class Feed:
 
 def _watched(path: Path, ancestors: Ancestors) -> WatchedRun | None:
     """The run at a path; None if there is none."""
+    run = RunDir(path)
     try:
-        return WatchedRun(path, ancestors) if RunDir(path).exists() else None
+        return WatchedRun(run, ancestors) if run.exists() else None
     except OSError:
         return None
 

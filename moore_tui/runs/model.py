@@ -5,6 +5,7 @@ Every part may be missing, half-written or foreign: what cannot be known is None
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -174,8 +175,11 @@ class Requests:
 
     @classmethod
     def read(cls, run: RunDir) -> Requests:
-        acks = [path for path in sorted(run.control.iterdir()) if path.name.startswith("ack-")]
-        bodies = [body for path in acks if (body := read_json(path))]
+        with os.scandir(run.control) as entries:
+            names = sorted(entry.name for entry in entries)
+        if not names:
+            return cls()
+        bodies = [body for name in names if name.startswith("ack-") and (body := read_json(run.control / name))]
         sets = [body for body in bodies if body.get("verb") == "set" and body.get("ok")]
         return cls(tuple(one.verb for one in control.pending(run)), sets)
 

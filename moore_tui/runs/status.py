@@ -13,6 +13,7 @@ lost         it runs on another host, if at all, and is silent
 
 from __future__ import annotations
 
+import os
 import signal as signals
 from typing import Any, NamedTuple
 
@@ -117,7 +118,8 @@ def over(state: dict[str, Any], keeper: dict[str, Any]) -> bool:
 def newest_checkpoint(run: RunDir) -> str | None:
     """Name of the checkpoint with the highest step (`ckpt-<step>`, `ckpt-<step>.<again>`), else "switch", else None."""
     try:
-        names = [path.name for path in run.checkpoints.iterdir()]
+        with os.scandir(run.checkpoints) as entries:
+            names = [entry.name for entry in entries]
     except OSError:
         return None
     steps = []

@@ -10,7 +10,6 @@ import math
 from array import array
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from statistics import fmean
 from typing import Any
 
 Event = dict[str, Any]
@@ -148,7 +147,7 @@ class Table:
                 self._append(f"phase_{phase}", [each.get(phase) for each in phases], before)
         elif name == "holdout":
             lists = [_numbers(each) for each in values]
-            for suffix, reduce in (("mean", fmean), ("min", min), ("max", max)):
+            for suffix, reduce in (("mean", lambda each: sum(each) / len(each)), ("min", min), ("max", max)):
                 self._append(f"holdout_{suffix}", [reduce(each) if each else None for each in lists], before)
         elif name == "returns" and self.kind in EXACT:
             self._keep_episodes(values, before)

@@ -6,7 +6,6 @@ What nobody looks at is not read. A run that is over is left alone until its fol
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 from moore_engine.rundir import RunDir
 from moore_tui.runs import notes
@@ -38,15 +37,15 @@ class WatchedRun:
     Raises FileNotFoundError from `look` when the run is gone, or another has its name.
     """
 
-    def __init__(self, path: Path, ancestors: Ancestors) -> None:
-        self.run = RunDir(path)
+    def __init__(self, run: RunDir, ancestors: Ancestors) -> None:
+        self.run = run
         self._ancestors = ancestors
         self.snapshot: Snapshot | None = None
         self.series: RunSeries | None = None
         self.log: LogBook | None = None
         self._model = RunModel(self.run)
-        self._note = Cached(path / notes.NAME, notes.read_file)
-        self._inode = path.stat().st_ino
+        self._note = Cached(run.path / notes.NAME, notes.read_file)
+        self._inode = run.path.stat().st_ino
         self._stamp: _Stamp | None = None
         self._looked = 0.0
         self._events: Events | None = None
