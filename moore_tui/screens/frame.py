@@ -28,6 +28,10 @@ class Framed(ExactScreen[None]):
     def on_mount(self) -> None:
         self.stands = True
 
+    def on_resize(self) -> None:
+        """Paint all: a terminal made smaller and larger again has lost cells, though its size is what it was before."""
+        self.refresh()
+
     @property
     def console(self) -> MooreConsole:
         """The application, by its own class."""

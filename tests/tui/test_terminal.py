@@ -80,6 +80,14 @@ def test_the_mouse_is_left_alone_if_told(opened: Open) -> None:
     assert "\x1b[?1000h" in with_mouse.seen and "\x1b[?1000h" not in without.seen
 
 
+def test_a_terminal_that_lost_its_cells_while_its_size_came_back_is_painted_again(opened: Open) -> None:
+    terminal = opened()
+    terminal.until("alpha", "leave")
+    terminal.screen.reset()
+    terminal.process.send_signal(signal.SIGWINCH)
+    terminal.until("moore", "alpha", "leave")
+
+
 def test_sigterm_ends_it_in_order_and_leaves_the_terminal_as_it_was(opened: Open) -> None:
     terminal = opened()
     before = termios.tcgetattr(terminal.master)
