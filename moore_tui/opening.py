@@ -15,6 +15,7 @@ from moore_engine.rundir import EXIT_DONE, RunDir
 from moore_tui.headless import find
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
 from moore_tui.options import Options, feed_for
+from moore_tui.runs import store
 
 EXAMPLE = "example"
 """A recorded run that comes with the console; one of the same name in the runs folder goes before it."""
@@ -51,11 +52,9 @@ def replay(run: str, runs_dir: str | None, speed: float, **view: Any) -> int:
 
 def recorded(name: str, runs_dir: str | None) -> RunDir:
     """The run of this name, or the example that comes with the package."""
-    example = RunDir(Path(__file__).parent / EXAMPLE)
     own = RunDir(find.runs_dir(runs_dir) / EXAMPLE)
-    if name == EXAMPLE and example.exists() and not own.exists():
-        return example
-    return find.run(name, runs_dir)
+    example = store.example() if name == EXAMPLE and not own.exists() else None
+    return example or find.run(name, runs_dir)
 
 
 def options(
