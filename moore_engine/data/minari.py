@@ -15,7 +15,7 @@ from moore_engine.data import genuine, hdf5, physics, validate
 from moore_engine.data.checked import Marks, Raw, Wanted, finish
 from moore_engine.data.d4rl import FileInfo
 from moore_engine.data.errors import DataError
-from moore_engine.data.minari_episodes import ALLOWANCE, LARGEST_RATIO, EpisodeReader
+from moore_engine.data.minari_episodes import EpisodeReader
 from moore_engine.data.minari_set import MinariFacts, check_spaces, check_task, find
 from moore_engine.data.transitions import Bool, Float32, Transitions
 
@@ -99,8 +99,7 @@ class _Episodes:
     def __init__(self, found: MinariFacts, file: h5py.File, layout: Layout) -> None:
         self._found, self._file, self._layout = found, file, layout
         self._reader = EpisodeReader(found, file.id)
-        self._bytes = found.file.stat().st_size
-        rows = min(found.steps, self._bytes // 4 + 1)
+        rows = min(found.steps, hdf5.allowance(str(found.file)) // (4 * layout.width))
         self.table: Float32 = np.empty((rows, layout.width), np.float32)
         self.terminations: NDArray[Any] = np.empty(rows, np.uint8)
         self.truncations: NDArray[Any] = np.empty(rows, np.uint8)
@@ -150,8 +149,8 @@ class _Episodes:
         unmarked = last[~flagged[last]]
         # A last episode that was cut counts only where there is no other, as in D4RL's files.
         self.ends[unmarked[unmarked == last[-1]]] = last.size == 1
-        self.known_next = ~self.ends if own.get("last_known") is False else np.ones_like(self.ends)
-        self.known_next[last] &= own.get("last_known") is not False
+        self.known_next = np.ones_like(self.ends)
+        self.known_next[last] = own.get("last_known") is not False
         if not wanted.checks:
             return
         both, inside = int((raw.terminals & raw.timeouts).sum()), int((flagged & ~self.ends).sum())
@@ -177,11 +176,9 @@ class _Episodes:
 
     def _grow(self, rows: int) -> None:
         rows = max(rows, 2 * len(self.table))
-        if rows * self._layout.width * 4 > LARGEST_RATIO * self._bytes + ALLOWANCE:
-            raise DataError(
-                f"{self._found.name}: {self._found.file} claims more rows than its {self._bytes} bytes can hold: it is "
-                f"damaged, so download or copy it again."
-            )
+        path, claimed = str(self._found.file), 4 * rows * self._layout.width
+        if claimed > hdf5.allowance(path):
+            raise hdf5.too_large(self._found.name, path, f"a table of its {rows:,} rows", claimed)
         self.table, self.terminations, self.truncations = (
             np.concatenate((part, np.empty((rows - len(part), *part.shape[1:]), part.dtype)))
             for part in (self.table, self.terminations, self.truncations)

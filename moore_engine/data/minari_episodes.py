@@ -13,13 +13,11 @@ import numpy as np
 from h5py import h5d, h5f, h5s, h5t
 from numpy.typing import NDArray
 
+from moore_engine.data import hdf5
 from moore_engine.data.errors import DataError
 from moore_engine.data.minari_set import MinariFacts
 from moore_engine.data.transitions import Float32
 
-# Deflate shrinks nothing below a 1032nd; an array that claims more was damaged, and would fill the memory with zeros.
-LARGEST_RATIO = 1032
-ALLOWANCE = 1 << 24
 _WIDEST_TYPE = 8
 
 
@@ -28,6 +26,7 @@ class EpisodeReader:
 
     def __init__(self, found: MinariFacts, file: h5f.FileID) -> None:
         self._found, self._file = found, file
+        self._allowance = hdf5.allowance(str(found.file))
         self._scratch: dict[str, Float32] = {}
         self._rewards: h5d.DatasetID | None = None
 
@@ -95,16 +94,13 @@ class EpisodeReader:
         shape = found.shape
         if not shape or shape[0] != rows or math.prod(shape[1:]) != width:
             raise self._unfit(episode, key, shape, f"{rows} rows of {width}")
-        if rows * width * _WIDEST_TYPE > ALLOWANCE:
+        if rows * width * _WIDEST_TYPE > self._allowance:
             self._check_claim(episode, key, found)
 
     def _check_claim(self, episode: int, key: str, found: h5d.DatasetID) -> None:
-        claimed, stored = math.prod(found.shape or ()) * found.get_type().get_size(), found.get_storage_size()
-        if claimed > ALLOWANCE and claimed > LARGEST_RATIO * stored:
-            raise DataError(
-                f"{self._found.name}: {key} of episode_{episode} claim {claimed} bytes and the file holds {stored}: "
-                f"it is damaged, so download or copy it again."
-            )
+        claimed = math.prod(found.shape or ()) * found.get_type().get_size()
+        if claimed > self._allowance:
+            raise hdf5.too_large(self._found.name, str(self._found.file), f"{key} of episode_{episode}", claimed)
 
     def _unfit(self, episode: int, key: str, shape: tuple[int, ...] | None, expected: str) -> DataError:
         return DataError(
