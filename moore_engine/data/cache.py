@@ -18,7 +18,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,6 @@ REMEMBERED = 1000
 _ARRAYS = {"returns": np.float64, "lengths": np.int64}
 _APART = ("layout", "table", "warnings")
 _UNSOUND = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A table in the cache: the data set it was made of, its size, when it was last used (seconds since 1970)."""
-
-    source: str
-    rows: int
-    bytes: int
-    used: float
 
 
 def folder() -> Path:
@@ -92,19 +82,6 @@ def load(
             f"the cache {folder()} cannot be written ({error.strerror or error}), so {name} is read anew at each start."
         )
     return data
-
-
-def kept() -> list[Kept]:
-    """The tables there are, newest first."""
-    found = []
-    for facts in folder().glob("*.json"):
-        table = facts.with_suffix(".f32")
-        try:
-            entry, at = _read_entry(facts), table.stat()
-            found.append(Kept(str(entry["facts"]["path"]), int(entry["rows"]), at.st_size, at.st_mtime))
-        except _UNSOUND:
-            continue
-    return sorted(found, key=lambda each: -each.used)
 
 
 def _key(source: list[str], wanted: Wanted) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import zlib
@@ -212,8 +213,9 @@ def test_tables_used_longest_ago_go_first(tmp_path, folder, monkeypatch):
     load(paths[0])
     monkeypatch.setattr(cache, "LIMIT_BYTES", int(2.5 * size))
     load(paths[2])
-    assert sorted(Path(each.source).name for each in cache.kept()) == ["0.hdf5", "2.hdf5"]
-    assert [each.bytes for each in cache.kept()] == [size, size]
+    kept = [json.loads(each.read_text().partition("\n")[2])["facts"]["path"] for each in folder.glob("*.json")]
+    assert sorted(Path(each).name for each in kept) == ["0.hdf5", "2.hdf5"]
+    assert [each.stat().st_size for each in folder.glob("*.f32")] == [size, size]
 
 
 def test_a_table_beyond_the_bound_and_a_full_disk_are_done_without(file, folder, monkeypatch):
