@@ -7,12 +7,7 @@ Minari's own writer gives short episodes, and a flipped bit is noticed.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from moore_engine.data.catalogue import minari_dir
 from moore_engine.data.errors import DataError
+from moore_engine.data.minari_place import appearing, sync
 from moore_engine.data.minari_set import DATA_FILE, METADATA_FILE, OWN_KEY, parse
 from moore_engine.data.transitions import Bool
 
 MINARI_VERSION = "0.5.4"
 CHUNK_ROWS = 4096
-ABANDONED_S = 3600.0
 
 Array = NDArray[Any]
 
@@ -105,7 +100,7 @@ def write_minari(
         facts["next_observations"] = "apart" if apart else "implied"
         if apart:
             infos["next_observations"] = rows.next_observations
-    with _appearing(dataset_id) as folder:
+    with appearing(dataset_id) as folder:
         data = folder / "data"
         data.mkdir()
         beside(data)
@@ -125,9 +120,9 @@ def write_minari(
             "dataset_size": round(size / 1e6, 1),
             OWN_KEY: facts,
         }
-        _write_text(data / METADATA_FILE, json.dumps(metadata))
+        (data / METADATA_FILE).write_text(json.dumps(metadata), encoding="utf-8")
         for path in (*data.iterdir(), data):
-            _sync(path)
+            sync(path)
     return minari_dir() / dataset_id
 
 
@@ -251,64 +246,3 @@ def _unbounded(observations: Array) -> dict[str, Any]:
 
 def _box(dtype: np.dtype[Any], low: Array, high: Array) -> dict[str, Any]:
     return {"type": "Box", "dtype": str(dtype), "shape": list(low.shape), "low": low.tolist(), "high": high.tolist()}
-
-
-@contextmanager
-def _appearing(dataset_id: str) -> Iterator[Path]:
-    """A hidden folder beside the set's, which takes its name when the block has succeeded, and else goes away."""
-    root = minari_dir()
-    target = root / dataset_id
-    taken = f"there is a data set {dataset_id} already ({target}): choose another version or delete it."
-    part = target.with_name(f".{target.name}.part-{socket.gethostname()}-{os.getpid()}")
-    try:
-        if target.exists():
-            raise DataError(taken)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        part.mkdir()
-        yield part
-        for parent in target.relative_to(root).parents:
-            if parent != Path():
-                _declare_namespace(root / parent)
-        try:
-            part.rename(target)
-        except OSError:
-            if target.exists():
-                raise DataError(taken) from None
-            raise
-        _sync(target.parent)
-    except OSError as error:
-        raise DataError(
-            f"{target} cannot be written ({error.strerror or error}): check the folder and its disk."
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed writers of this set have left."""
-    for part in target.parent.glob(f".{target.name}.part-*"):
-        times = [path.stat().st_mtime for path in (part, *part.rglob("*"))]
-        if time.time() - max(times) > ABANDONED_S:
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _declare_namespace(folder: Path) -> None:
-    """Minari's mark of a namespace, as `minari.create_namespace` leaves it."""
-    mark = folder / "namespace_metadata.json"
-    if not mark.exists():
-        part = folder / f".{mark.name}.part-{os.getpid()}"
-        _write_text(part, "{}")
-        part.replace(mark)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
