@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -54,9 +55,10 @@ def appearing(dataset_id: str) -> Iterator[Path]:
 def _sweep(target: Path) -> None:
     """Remove what killed writers of this set have left."""
     for part in target.parent.glob(f".{target.name}.part-*"):
-        times = [path.stat().st_mtime for path in (part, *part.rglob("*"))]
-        if time.time() - max(times) > ABANDONED_S:
-            shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(OSError):  # its writer has just finished
+            times = [path.stat().st_mtime for path in (part, *part.rglob("*"))]
+            if time.time() - max(times) > ABANDONED_S:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _declare_namespace(folder: Path) -> None:
