@@ -26,6 +26,9 @@ from moore_tui.runs.watched import WatchedRun
 REMEMBERED = 24
 """Runs whose curves are kept; of those that are not open any more the longest forgotten go first."""
 
+LOGS = 3
+"""Logs that are kept: of the runs that were asked for last. A line takes some 300 bytes, curves far less."""
+
 RETRY_S = 2.0
 """Until a folder that held no run, or could not be read, is looked into again."""
 
@@ -66,7 +69,7 @@ class Feed:
         self.trouble = ""
         self._runs: dict[str, WatchedRun] = {}
         self._open: tuple[str, ...] = ()
-        self._logs: frozenset[str] = frozenset()
+        self._logs: tuple[str, ...] = ()
         self._remembered: dict[str, WatchedRun] = {}
         self._folder: tuple[int, int] | None = None
         self._retry_at = 0.0
@@ -105,7 +108,9 @@ class Feed:
         return run.series if run else None
 
     def log(self, run_id: str) -> LogBook | None:
-        """The log of an open run; asking for it has it read from the next poll on."""
+        """The log of an open run; asking for it has it read from the next poll on, and the longest unasked forgotten."""
+        if self._logs[:1] != (run_id,):
+            self._logs = (run_id, *(name for name in self._logs if name != run_id))[:LOGS]
         run = self._remembered.get(run_id)
         return run.open_log() if run and run.series else None
 
@@ -177,6 +182,9 @@ class Feed:
                 self._remembered[name] = self._remembered.pop(name)
                 run.open()
                 changed |= run.read(deadline)
+        for name, run in self._remembered.items():
+            if name not in self._logs:
+                run.log = None
         return changed
 
     def _forget(self, wanted: tuple[str, ...]) -> bool:
