@@ -66,7 +66,7 @@ class D4RL:
         """What speaks against this version, or nothing."""
         if self.name.endswith("-v0"):
             return "known faults"
-        return "swapped with another" if self.name.startswith("hopper-") and self.name.endswith("-v1") else ""
+        return "swapped" if self.name.startswith("hopper-") and self.name.endswith("-v1") else ""
 
 
 def datasets_dir() -> Path:

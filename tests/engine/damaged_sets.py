@@ -91,10 +91,9 @@ def nested(group: h5py.Group, key: str, rng: np.random.Generator) -> None:
 
 def text(group: h5py.Group, key: str, rng: np.random.Generator) -> None:
     kind = [np.dtype("S7"), h5py.string_dtype(), h5py.vlen_dtype(np.float32)][rng.integers(3)]
-    one = np.zeros(3, np.float32) if kind == h5py.vlen_dtype(np.float32) else b"\x1b[31mred"
     dataset = replaced(group, key, shape=group[key].shape, dtype=kind)
-    if dataset.size:
-        dataset[(0,) * dataset.ndim] = one
+    if dataset.size and kind != h5py.vlen_dtype(np.float32):
+        dataset[(0,) * dataset.ndim] = b"\x1b[31mred"
 
 
 def kinds(group: h5py.Group, key: str, rng: np.random.Generator) -> None:

@@ -104,14 +104,25 @@ def test_rows_whose_next_observation_is_not_known_are_left_out(tmp_path: Path) -
 
 def test_time_outs_are_told_apart_and_decide_nothing(tmp_path: Path) -> None:
     arrays = dict(collected("HalfCheetah-v4"))
-    assert arrays["timeouts"].any()
+    arrays["timeouts"] = np.arange(arrays["rewards"].size) % 10 == 0
     arrays["next_observations"] = arrays["next_observations"].copy()
     arrays["next_observations"][arrays["timeouts"]] += 5
-    found, _ = outcome(saved(tmp_path / "a.hdf5", arrays, "HalfCheetah-v4"))
-    assert found.state == "ok"
+    found, rows = outcome(saved(tmp_path / "a.hdf5", arrays, "HalfCheetah-v4"))
+    assert rows.timed_out.sum() > 20 and found.state == "ok"
     assert found.versions[0].groups["timed out"].states_off == 1
     assert found.versions[0].groups["going on"].states_off == 0
     assert found.versions[0].worst[0].error < 1e-4
+
+
+def test_a_few_terminal_rows_are_enough_to_tell_hoppers_versions_apart(tmp_path: Path) -> None:
+    arrays = collected("Hopper-v4")
+    ended = np.flatnonzero(arrays["terminals"])
+    kept = np.setdiff1d(np.arange(arrays["rewards"].size), ended[3:])
+    found, _ = outcome(
+        saved(tmp_path / "a.hdf5", {key: values[kept] for key, values in arrays.items()}, None), "Hopper-v5", rows=500
+    )
+    assert found.versions[0].off("rewards_off") < check_physics.FITS
+    assert found.state == "fail" and "the rows are Hopper-v4's" in found.text
 
 
 def test_rewards_on_another_scale_warn(tmp_path: Path) -> None:

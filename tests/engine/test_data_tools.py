@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from moore_engine.data import catalogue, genuine
+from moore_engine.data import catalogue, check_physics, genuine
+from moore_engine.data.check_physics import Outcome
 from moore_engine.data.minari_write import Rows, write_minari
 from moore_engine.data.write import write_d4rl
 from moore_engine.rundir import RunDir
@@ -82,7 +83,7 @@ def test_the_catalogue_marks_what_is_downloaded(capsys: pytest.CaptureFixture[st
     code, out, _ = run(data_list, capsys, "--remote", "--json")
     found = {each["name"]: each for each in json.loads(out)["datasets"]}
     assert code == 0 and len(found) == 45 + 28
-    assert found["hopper-medium-v1"]["note"] == "downloaded, swapped with another"
+    assert found["hopper-medium-v1"]["note"] == "downloaded, swapped"
     assert found["walker2d-medium-v2"]["rows"] == 1_000_000 and found["walker2d-medium-v2"]["path"] is None
     assert found["mujoco/hopper/medium-v0"]["task"] == "Hopper-v5"
     _, out, _ = run(data_list, capsys, "--remote")
@@ -310,6 +311,17 @@ def test_each_fault_shows_in_its_check_and_decides_the_exit_code(
     assert expected.items() <= found.items(), found
     assert code == (2 if "fail" in found.values() else 0) and json.loads(out)["ok"] == (code == 0)
     assert ("fail" in found.values()) == ("fail" in expected.values()), found
+    assert "run" not in found, "what a run refuses it for is among the checks"
+
+
+def test_what_a_run_refuses_fails_even_if_no_check_says_why(
+    hopper: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(hopper, actions=-collected("Hopper-v4", 600)["actions"])
+    blind = Outcome("ok", "nothing seen", (), 1, 0)
+    monkeypatch.setattr(check_physics, "check", lambda rows, task: blind)
+    code, out, _ = run(data_validate, capsys, str(hopper), "--json")
+    assert code == 2 and states(out)["physics"] == "ok" and states(out)["run"] == "fail"
 
 
 def test_a_set_of_another_task_fails_for_it(hopper: Path, capsys: pytest.CaptureFixture[str]) -> None:
