@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from moore_engine.events import finite
 from moore_engine.rundir import EXIT_CTRL_C, EXIT_NO_RUN, EXIT_USAGE, RunDir
-from moore_engine.tools.table import plain
+from moore_engine.tools.table import folded, plain
 
 
 def run_dir(path: str) -> RunDir:
@@ -24,7 +25,11 @@ def run_dir(path: str) -> RunDir:
 
 def answer(facts: dict[str, Any], as_json: bool, text: str) -> None:
     """Print `facts` as one JSON object, or the lines of `text` for a person, without what a terminal would obey."""
-    print(json.dumps(finite(facts)) if as_json else "\n".join(map(plain, text.splitlines())))
+    if as_json:
+        print(json.dumps(finite(facts)))
+        return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print("\n".join(folded(plain(line), width) for line in text.splitlines()))
 
 
 def guarded(body: Callable[[], None]) -> int:

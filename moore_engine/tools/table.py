@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[0-Z\\^-~])")
@@ -11,6 +12,13 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?<=>]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1
 def plain(text: str) -> str:
     """Text of a file or a server as one line without anything that a terminal would obey."""
     return "".join(each if each.isprintable() else " " for each in _ESCAPE.sub("", text))
+
+
+def folded(line: str, width: int | None) -> str:
+    """A sentence in lines of at most `width` columns; a line of a table, which has gaps in it, stays as it is."""
+    if width is None or len(line) <= width or "  " in line:
+        return line
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:

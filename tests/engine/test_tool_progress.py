@@ -9,7 +9,7 @@ import pytest
 
 from moore_engine.tools import progress
 from moore_engine.tools.progress import Bar, amount, duration
-from moore_engine.tools.table import pairs, plain, table
+from moore_engine.tools.table import folded, pairs, plain, table
 
 
 class Clock:
@@ -97,6 +97,15 @@ def test_amounts_and_durations_read_well() -> None:
 def test_tables_are_aligned_and_nothing_trails() -> None:
     assert table(("NAME", "N"), [("a", "1"), ("longer", "22")], right=("N",)) == ("NAME     N\na        1\nlonger  22")
     assert pairs([("a", "1"), ("long", "")]) == "a     1\nlong"
+
+
+def test_sentences_are_folded_at_words_and_tables_are_not() -> None:
+    assert folded("some words and /a/long-path-that-stays whole", 12) == (
+        "some words\nand\n/a/long-path-that-stays\nwhole"
+    )
+    row = "name  value  and more than fits"
+    assert folded(row, 12) == row
+    assert folded("not on a terminal, so as it is", None) == "not on a terminal, so as it is"
 
 
 def test_nothing_that_a_terminal_obeys_comes_through() -> None:
