@@ -13,8 +13,9 @@ from textual.filter import LineFilter
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from moore_tui import colours
+from moore_tui import colours, crash
 from moore_tui.actions import Actions
+from moore_tui.headless.diagnostics import debugging
 from moore_tui.keys import bindings
 from moore_tui.launchers import Launcher
 from moore_tui.machine import Gauge
@@ -320,6 +321,18 @@ class MooreConsole(App[int]):
     def get_key_display(self, binding: Binding) -> str:
         return {"escape": "esc", "enter": "enter"}.get(binding.key) or super().get_key_display(binding)
 
+    def _fatal_error(self) -> None:
+        """Something nobody foresaw: end. `open_console` tells it; Textual's own traceback is for debugging."""
+        if debugging():
+            super()._fatal_error()
+        else:
+            self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        if debugging():
+            super()._print_error_renderables()
+        self._exit_renderables.clear()
+
     def _keep_theme(self) -> None:
         if self.no_color or self.theme == self.settings.theme:
             return
@@ -344,6 +357,14 @@ def open_console(options: Options | None = None, feed: Facts | None = None) -> i
         with terminal.leaving(lambda: loop.call_soon_threadsafe(app.exit, 0)):
             return await app.run_async(mouse=options.mouse)
 
-    code = asyncio.run(run())
-    app.actions.finish(timeout=30.0)
+    try:
+        code = asyncio.run(run())
+    except Exception as error:
+        if debugging():
+            raise
+        return crash.tell(error)
+    finally:
+        app.actions.finish(timeout=30.0)
+    if app._exception and not debugging():
+        return crash.tell(app._exception)
     return int(code if code is not None else app.return_code or 0)
