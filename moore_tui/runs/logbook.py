@@ -31,14 +31,15 @@ _NAME = re.compile(r"attempt-(\d{1,9})\.log")
 class LogBook:
     """Lines are known by number: the first one ever is 0, `first` the oldest still kept, `end` one past the newest.
 
-    `version` rises with every change. One thread polls and applies, any other may read.
+    `version` rises with every change and with the first look; `more` says that something is left to read, as it does
+    before that look. One thread polls and applies, any other may read.
     """
 
     def __init__(self, run: RunDir) -> None:
         self.run = run
         self.version = 0
         self.first = 0
-        self.more = False
+        self.more = True
         self._lines: list[LogLine] = []
         self._lock = RLock()
         self._files: dict[str, _File] = {}
@@ -129,7 +130,7 @@ class LogBook:
                 found += file.read(0.0)
             self._lines += sorted(found, key=_place)
             self._bound()
-            self.version += bool(found)
+            self.version += 1
 
     def _find_files(self) -> None:
         """attempt-<n>.log by number, then keeper.log; the folder is listed again only when it has changed."""

@@ -52,6 +52,7 @@ class Replay:
         self._changes = 0
         self._timeline = Timeline(run.events)
         self._series, self._book = RunSeries(), LogBook(run)
+        self._book.more = False
         self._model = RunModel(run)
         self._final = self._model.snapshot()
         self._plan = self._model.planned

@@ -36,7 +36,10 @@ class LogsScreen(Framed):
         feed = self.console.feed
         if self.run_id in feed.snapshots:
             feed.open([self.run_id])
-            self.pane.show_log(self.run_id, feed.log(self.run_id))
+            book = feed.log(self.run_id)
+            self.pane.show_log(self.run_id, book)
+            if book is None or book.more:
+                self.console.nudge()
         else:
             self.pane.clear()
 

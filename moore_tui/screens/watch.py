@@ -83,10 +83,18 @@ class WatchScreen(Framed):
         snapshots, rows = console.feed.snapshots, self.run_list.rows
         rows.marked = console.marked
         tags = self._tags(snapshots) if self.run_list.filter.text else {}
-        others = (sorted(console.marked), tags, console.selected)
+        others = (sorted(console.marked), tags, console.selected, self._nothing())
         if snapshots is not self._snapshots or others != self._others:
             self._snapshots, self._others = snapshots, others
-            self.run_list.list_runs(snapshots, tags, console.selected, console.ascii)
+            self.run_list.list_runs(snapshots, tags, console.selected, console.ascii, self._nothing())
+
+    def _nothing(self) -> tuple[str, ...]:
+        """What to do about a folder without runs."""
+        console = self.console
+        if console.feed.trouble:
+            return (console.feed.trouble,)
+        start = () if console.actions.readonly else ("n starts one",)
+        return (f"no runs in {console.feed.runs_dir}", *start, "moore-console replay example shows a recorded one")
 
     def _tags(self, snapshots: Mapping[str, Snapshot]) -> dict[str, Sequence[str]]:
         return {name: self.console.feed.note(name).tags for name in snapshots}
@@ -101,6 +109,8 @@ class WatchScreen(Framed):
             if pane is not self.run_list:
                 pane.show(view)
         self.hidden_line.show(self.board.hidden, view)
+        if self.console.feed.more:
+            self.console.nudge()
 
     def _view(self) -> RunView | None:
         console, feed = self.console, self.console.feed

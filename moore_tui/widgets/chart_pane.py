@@ -76,6 +76,7 @@ class ChartPane(Pane):
 
     def paint(self, view: RunView) -> None:
         drawn = self.chart(view)
+        self.plot.visible = True
         self.caption((*(drawn.left or ((self.title, ""),)), *_more(view)), drawn.right)
         self.plot.set_reactive(CurvePlot.ascii, view.ascii)
         self.plot.set_reactive(CurvePlot.view, view.chart)
@@ -91,6 +92,11 @@ class ChartPane(Pane):
             empty="reading..." if reading else drawn.empty,
         )
         self.info.put(drawn.info[: self._rows_of_info])
+
+    def clear(self) -> None:
+        super().clear()
+        self.plot.visible = False
+        self.info.put([])
 
     def on_resize(self) -> None:
         rows = self._rows_of_info

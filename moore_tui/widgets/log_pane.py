@@ -63,7 +63,7 @@ class LogPane(Pane):
         yield self.typed
 
     def key(self, view: RunView) -> Hashable:
-        return (view.snapshot.id, None if view.log is None else view.log.version)
+        return (view.snapshot.id, None if view.log is None else (view.log.version, view.log.more))
 
     def paint(self, view: RunView) -> None:
         self.show_log(view.snapshot.id, view.log)
@@ -71,11 +71,12 @@ class LogPane(Pane):
     def show_log(self, run_id: str, book: LogBook | None) -> None:
         """The log of a run as it is now."""
         anew, self._run = run_id != self._run, run_id
-        self.log_view.show(book, anew=anew)
+        self.log_view.show(book, anew=anew, reading=book is None or book.more)
         self.tell()
 
     def clear(self) -> None:
         super().clear()
+        self._run = ""
         self.log_view.show(None, anew=True)
 
     def tell(self) -> None:

@@ -40,17 +40,18 @@ class LogView(Sheet, can_focus=True):
         self.following = True
         self.wanted = ""
         self.hit: int | None = None
+        self.reading = False
         self._top: Place = (0, 0)
 
     @property
     def book(self) -> LogBook | None:
         return self.rows.book
 
-    def show(self, book: LogBook | None, *, anew: bool = False) -> None:
-        """The lines as they are now; `anew` for the log of another run."""
+    def show(self, book: LogBook | None, *, anew: bool = False, reading: bool = False) -> None:
+        """The lines as they are now; `anew` for the log of another run, `reading` if there may be lines to come."""
         if anew:
             self.following, self.hit, self._top = True, None, (0, 0)
-        self.rows.book = book
+        self.rows.book, self.reading = book, reading
         self.draw()
 
     def only(self, attempt: int, level: str) -> None:
@@ -93,11 +94,16 @@ class LogView(Sheet, can_focus=True):
     def find(self, text: str) -> None:
         """Search for `text`: back from the end while it is followed, else on from the top of the screen and around."""
         self.wanted, self.hit = text, None
+        self.refresh_bindings()
         if text and self.book is not None:
             back = self.following
             found = self._search(self.book.end if back else self._top[0], back)
             self._go(found if found is not None else self._search(self.book.first, back=False))
         self.draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is a next hit only while something is searched for."""
+        return bool(self.wanted) if action in ("next_hit", "previous_hit") else super().check_action(action, parameters)
 
     def action_follow(self) -> None:
         """Stay at the end, or stay here."""
@@ -179,9 +185,9 @@ class LogView(Sheet, can_focus=True):
 
     @property
     def _nothing(self) -> str:
-        if self.book is None:
-            return "reading..."
-        return "no such line" if self.book.end > self.book.first else "nothing in the log yet"
+        if self.book is not None and self.book.end > self.book.first:
+            return "no such line"
+        return "reading..." if self.reading else "nothing in the log yet" if self.book is not None else ""
 
     def _painted(self, number: int) -> list[Line]:
         """The rows of a line, time and level before the first one."""

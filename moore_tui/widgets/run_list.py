@@ -17,14 +17,14 @@ from moore_tui.runs.filter import BadFilter, Filter, parse
 from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.pane import Pane
 from moore_tui.widgets.run_rows import SORTS, heading, ordered, row
-from moore_tui.widgets.sheet import Line, Sheet
+from moore_tui.widgets.sheet import Line, Sheet, wrapped
 
 HEADING_FROM = 8
 """Rows from which one is spent on the names of the columns."""
 
 
 class RunRows(Sheet, can_focus=True):
-    """The lines of the list; only those on screen are made."""
+    """The lines of the list, of which only those on screen are made; `nothing` is said where there are none."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(bindings("runs"))
 
@@ -41,6 +41,7 @@ class RunRows(Sheet, can_focus=True):
         self.top = 0
         self.marked: set[str] = set()
         self.ascii = False
+        self.nothing: tuple[str, ...] = ()
 
     @property
     def selected(self) -> str | None:
@@ -73,6 +74,8 @@ class RunRows(Sheet, can_focus=True):
             shot, here = self.shots[place], place == self.cursor
             marked = shot.id in self.marked
             lines.append(row(shot, width, here, marked, self.has_focus, self.ascii, longest))
+        if not self.shots:
+            lines = [((f" {part}", "dim"),) for text in self.nothing for part in wrapped(text, width - 2)]
         self.put(lines)
 
     def move(self, place: int) -> None:
@@ -175,7 +178,7 @@ class RunList(Pane):
         self.sort = SORTS[0]
         self._shots: Mapping[str, Snapshot] = {}
         self._tags: Mapping[str, Sequence[str]] = {}
-        self._listed: list[str] = []
+        self._nothing: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield self.rows
@@ -187,9 +190,10 @@ class RunList(Pane):
         tags: Mapping[str, Sequence[str]],
         selected: str | None,
         ascii: bool = False,
+        nothing: Sequence[str] = (),
     ) -> None:
-        """Show the runs as they are now; `tags` by run."""
-        self._shots, self._tags = shots, tags
+        """Show the runs as they are now; `tags` by run; `nothing` is said of a folder without any."""
+        self._shots, self._tags, self._nothing = shots, tags, tuple(nothing)
         self.rows.ascii = ascii
         self.rows.marked &= set(shots)
         self._list(selected)
@@ -197,6 +201,7 @@ class RunList(Pane):
     def _list(self, selected: str | None) -> None:
         before = self.rows.selected
         chosen = [shot for shot in self._shots.values() if self.filter(shot, self._tags.get(shot.id, ()))]
+        self.rows.nothing = ("no run meets the filter", "esc takes it away") if self._shots else self._nothing
         self.rows.fill(ordered(chosen, self.sort), selected)
         self._tell()
         if self.rows.selected != selected or (before is None and selected is None):

@@ -52,7 +52,7 @@ def found(*events):
 
 def test_a_run_without_a_log_has_an_empty_book(run):
     book = opened(run)
-    assert (book.lines, book.end, book.version) == ([], 0, 0)
+    assert (book.lines, book.end, book.version, book.more) == ([], 0, 1, False)
     run.log.rmdir()
     assert not opened(run).poll()
 

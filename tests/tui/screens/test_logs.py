@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,11 @@ import pytest
 from textual.pilot import Pilot
 
 from moore_engine.rundir import RunDir
+from moore_tui import watcher
+from moore_tui.runs.logbook import LogBook
 from moore_tui.screens.logs import LogsScreen
-from tests.tui.piloted import SIZES, console, piloted, rows, same_cells, screen_text
+from moore_tui.widgets.log_pane import LogPane
+from tests.tui.piloted import SIZES, console, piloted, rows, same_cells, screen_text, until
 from tests.tui.rich_runs import rich_run
 from tests.tui.screens.test_watch import GOLDENS, _utc, keys, look
 
@@ -61,6 +65,51 @@ def test_the_log_screen_is_the_picture(size: tuple[int, int]) -> None:
         same_cells(pilot.app, GOLDENS / f"logs-{size[0]}x{size[1]}.txt")
 
     piloted(console(troubled()), body, size)
+
+
+def test_the_log_of_a_run_that_rests_is_read_as_soon_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "QUIET_S", 60.0)
+
+    async def whole() -> None:
+        app = console(troubled(), hz=4.0)
+        async with app.run_test(size=(100, 30)) as pilot:
+            await until(pilot, lambda: "Segmentation fault" in screen_text(app), "the end of the log")
+
+    asyncio.run(whole())
+
+
+def test_until_a_log_has_been_looked_at_it_is_being_read() -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        pane = LogPane(id="other")
+        await pilot.app.screen.mount(pane)
+        pane.styles.height = 9
+        await pilot.pause()
+        book = LogBook(rich_run(Path("runs"), "quiet-s0", epochs=1))
+        for name in ("events.jsonl", "log/attempt-1.log"):
+            (book.run.path / name).unlink()
+        shown = []
+        for each in (None, book):
+            pane.show_log("quiet-s0", each)
+            shown.append(pane.log_view.lines)
+        book.poll()
+        pane.show_log("quiet-s0", book)
+        shown.append(pane.log_view.lines)
+        texts = ["".join(text for text, _ in lines[0]) for lines in shown]
+        assert texts == ["reading...", "reading...", "nothing in the log yet"]
+
+    piloted(console(troubled()), body)
+
+
+def test_next_is_offered_only_while_something_is_searched_for() -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await opened(pilot)
+        assert " n next" not in rows(pilot.app)[-1]
+        await press(pilot, "slash", *"step", "enter")
+        assert " n next" in rows(pilot.app)[-1]
+        await press(pilot, "escape")
+        assert " n next" not in rows(pilot.app)[-1]
+
+    piloted(console(troubled()), body, (160, 50))
 
 
 def test_the_end_is_followed_until_the_reader_moves_away() -> None:

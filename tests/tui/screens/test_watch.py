@@ -151,6 +151,7 @@ def test_the_details_tell_the_state_in_full(size: tuple[int, int]) -> None:
         for shot in list(watch(pilot).run_list.rows.shots):
             state = shot.id.removeprefix("run-")
             watch(pilot).run_list.rows.move([each.id for each in watch(pilot).run_list.rows.shots].index(shot.id))
+            await pilot.pause()
             await keys(pilot)
             text = " ".join(row[1 : 47 if size[0] == 160 else 35].strip() for row in rows(pilot.app))
             details = text.partition("9 Details")[2]
@@ -430,12 +431,44 @@ def test_no_run_at_all_leaves_every_pane_empty() -> None:
     async def body(pilot: Pilot[Any]) -> None:
         await look(pilot)
         assert "1 Runs 0" in screen_text(pilot.app)
+        text = " ".join(row.strip("│ ") for row in rows(pilot.app)[2:5])
+        assert text == "no runs in runs n starts one moore-console replay example shows a recorded one"
+        assert not any(word in screen_text(pilot.app) for word in ("reading", "yet", "┤", "┬"))
         await keys(pilot, "j", "k", "G", "space", "enter", "3", "z", "escape", "7", "slash", "x", "enter", "1")
         rich_run(Path("runs"), "hopper-s0", state="live", epochs=12)
         await look(pilot)
         assert selected(pilot) == "hopper-s0" and "2 Score · hopper-s0" in screen_text(pilot.app)
 
     piloted(console(Path("runs")), body)
+
+
+@pytest.mark.parametrize("size", [(100, 30), (160, 50)], ids=["100", "160"])
+def test_beside_a_list_without_runs_nothing_is_read_or_awaited(size: tuple[int, int]) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await look(pilot)
+        shown = screen_text(pilot.app)
+        assert "n starts one" in shown and "recorded one" in shown
+        assert not any(word in shown for word in ("reading", "yet", "┤", "┬"))
+
+    piloted(console(Path("runs")), body, size)
+
+
+def test_a_console_that_only_reads_does_not_offer_to_start_a_run() -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await look(pilot)
+        assert "no runs in runs" in screen_text(pilot.app) and "n starts one" not in screen_text(pilot.app)
+
+    piloted(console(Path("runs"), readonly=True), body)
+
+
+def test_a_filter_that_no_run_meets_says_how_to_get_rid_of_it() -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await keys(pilot, "slash", *"nonesuch", "enter")
+        assert "no run meets the filter" in screen_text(pilot.app)
+        await keys(pilot, "escape")
+        assert "no run meets" not in screen_text(pilot.app) and "hopper-mr-s3" in screen_text(pilot.app)
+
+    piloted(console(few_runs()), body)
 
 
 def test_a_run_that_is_deleted_hands_the_cursor_on() -> None:
