@@ -60,7 +60,7 @@ COLUMNS = ("offline", "dip", "epochs_to", "final", "auc")
 
 
 def grouping(ids: Sequence[str], runs_dir: Path) -> Grouping:
-    """Read the runs' configurations, each once or twice; a run that cannot be read is told, not raised."""
+    """Read the runs' configurations, each once; a run that cannot be read is told, not raised."""
     values: dict[str, dict[str, Any]] = {}
     unreadable = []
     for name in ids:
@@ -68,14 +68,17 @@ def grouping(ids: Sequence[str], runs_dir: Path) -> Grouping:
             values[name] = lineage.settings(RunDir(runs_dir / name))
         except (OSError, ValueError, AttributeError):
             unreadable.append(name)
-    found = lineage.groups([RunDir(runs_dir / name) for name in values])
-    members = [tuple(run.path.name for run in runs) for runs in found.values()]
-    firsts = [values[ids[0]] for ids in members]
-    keys = list(dict.fromkeys(key for each in firsts for key in each))
-    every = [(key, tuple(each.get(key) for each in firsts)) for key in keys]
-    different = tuple((key, found) for key, found in every if any(value != found[0] for value in found))
+    names = list(values)
+    members = [tuple(names[place] for place in places) for places in lineage.equal(list(values.values()))]
+    found = lineage.differences([values[ids[0]] for ids in members])
+    different = tuple((key, tuple(each)) for key, each in found)
     groups = tuple(Group(label(different, place, ids), ids) for place, ids in enumerate(members))
     return Grouping(groups, different, tuple(unreadable))
+
+
+def value(key: str, found: Any) -> str:
+    """A group's value of a key, as it is written."""
+    return text(lineage.brief(key, found))
 
 
 def label(differences: Sequence[tuple[str, tuple[Any, ...]]], place: int, ids: Sequence[str]) -> str:
@@ -84,8 +87,9 @@ def label(differences: Sequence[tuple[str, tuple[Any, ...]]], place: int, ids: S
         return shared_name(ids)
     names = [key.partition(".")[2] for key, _ in differences]
     return ", ".join(
-        f"{name if names.count(name) == 1 else key}={text(found[place])}"
+        f"{name if names.count(name) == 1 else key}={value(key, found[place])}"
         for name, (key, found) in zip(names, differences, strict=True)
+        if found[place] is not lineage.NO_EFFECT
     )
 
 

@@ -80,6 +80,7 @@ class CompareScreen(Framed):
         self.differing = False
         self.grouping = Grouping()
         self._ids: tuple[str, ...] | None = None
+        self._sets: set[str] = set()
         self._figures: dict[str, tuple[Hashable, Figures]] = {}
         self._working: set[str] = set()
         self._horizons = curves.Horizons()
@@ -122,10 +123,13 @@ class CompareScreen(Framed):
         console = self.console
         ids = tuple(sorted(name for name in console.marked if name in console.feed.snapshots))
         console.feed.open(ids)
+        sets = {repr(ack.get("id")) for series in self.runs.values() for ack in series.acks if ack.get("verb") == "set"}
         if ids != self._ids:
-            self._ids = ids
-            self.grouping = Grouping()
+            self._ids, self.grouping = ids, Grouping()
             self._group(ids)
+        elif sets != self._sets:
+            self._group(ids)
+        self._sets = sets
         for name, series in self.runs.items():
             self._figure(name, series)
         key = (ids, *(curves.stamp(series, *self._kinds) for series in self.runs.values()), self.grouping)

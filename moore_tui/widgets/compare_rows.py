@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from rich.style import Style
 
-from moore_tui.runs.comparison import Cell, Grouping, Row
-from moore_tui.runs.outlook import text
+from moore_tui.runs.comparison import Cell, Grouping, Row, value
 from moore_tui.widgets.chart_field import GLYPHS, SAMPLES
 from moore_tui.widgets.compare_curves import Look
 from moore_tui.widgets.figures import DASH, number
@@ -59,14 +58,14 @@ def cell_text(key: str, cell: Cell, cells: int) -> str:
     """A figure with its interval where there is room, else with half its width."""
     if cell.value is None:
         return DASH
-    value = f"{cell.value:.3g}" if key == "epochs_to" else number(cell.value)
+    figure = f"{cell.value:.3g}" if key == "epochs_to" else number(cell.value)
     if cell.low is None or cell.high is None:
-        return value
-    written = f"{value} [{number(cell.low)}, {number(cell.high)}]"
+        return figure
+    written = f"{figure} [{number(cell.low)}, {number(cell.high)}]"
     if len(written) <= cells:
         return written
-    half = f"{value} ±{number((cell.high - cell.low) / 2)}"
-    return half if len(half) <= cells else value
+    half = f"{figure} ±{number((cell.high - cell.low) / 2)}"
+    return half if len(half) <= cells else figure
 
 
 def legend(width: int) -> Line:
@@ -82,8 +81,8 @@ def difference_lines(grouping: Grouping) -> list[Line]:
     lines: list[Line] = []
     for key, values in grouping.differences:
         lines.append(((key, "strong"),))
-        for group, value in zip(grouping.groups, values, strict=True):
-            lines.append(((f"  {'not set' if value is None else text(value)}", ""), (f"  {group.label}", "dim")))
+        for group, found in zip(grouping.groups, values, strict=True):
+            lines.append(((f"  {value(key, found)}", ""), (f"  {group.label}", "dim")))
     return lines
 
 

@@ -27,13 +27,28 @@ def read(run: RunDir) -> Figures:
 def test_runs_that_differ_in_the_seed_only_are_one_group(tmp_path: Path) -> None:
     for seed in (0, 1):
         make_run(tmp_path, f"a-s{seed}", run={"seed": seed})
-        make_run(tmp_path, f"b-s{seed}", run={"seed": seed}, online={"sampler": "uniform", "alpha": 2.0})
+        make_run(tmp_path, f"b-s{seed}", run={"seed": seed}, online={"epochs": 7, "alpha": 2.0})
     found = grouping(["a-s0", "a-s1", "b-s0", "b-s1"], tmp_path)
     assert found.groups == (
-        Group("sampler=priority, alpha=1", ("a-s0", "a-s1")),
-        Group("sampler=uniform, alpha=2", ("b-s0", "b-s1")),
+        Group("epochs=100, alpha=1", ("a-s0", "a-s1")),
+        Group("epochs=7, alpha=2", ("b-s0", "b-s1")),
     )
-    assert found.differences == (("online.sampler", ("priority", "uniform")), ("online.alpha", (1.0, 2.0)))
+    assert found.differences == (("online.epochs", (100, 7)), ("online.alpha", (1.0, 2.0)))
+
+
+def test_a_key_that_does_nothing_is_in_no_label(tmp_path: Path) -> None:
+    make_run(tmp_path, "a")
+    make_run(tmp_path, "b", online={"alpha": 2.0})
+    make_run(tmp_path, "u", online={"sampler": "uniform", "alpha": 3.0})
+    labels = [group.label for group in grouping(["a", "b", "u"], tmp_path).groups]
+    assert labels == ["sampler=priority, alpha=1", "sampler=priority, alpha=2", "sampler=uniform"]
+
+
+def test_a_data_set_comes_last_and_in_short(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", data={"sha256": "ab" * 32}, online={"epochs": 7})
+    make_run(tmp_path, "b", data={"sha256": "cd" * 32})
+    labels = [group.label for group in grouping(["a", "b"], tmp_path).groups]
+    assert labels == ["epochs=7, sha256=abababababab", "epochs=100, sha256=cdcdcdcdcdcd"]
 
 
 def test_keys_of_one_name_keep_their_section(tmp_path: Path) -> None:
