@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
@@ -10,10 +11,13 @@ import numpy as np
 from moore_tui.runs.plan import Plan
 from moore_tui.runs.series import RunSeries, SwitchPoint
 from moore_tui.runs.table import number
-from moore_tui.widgets.chart_view import DASHES, Axis, Series
+from moore_tui.widgets.chart_view import Axis, Dash, Series
 
 COLORS = 8
 """Colours of series in the palette."""
+LEVEL_DASH: Dash = "dotted"
+"""Of the frozen policy, and of nothing else, so that it is told apart without colours too."""
+RUN_DASHES: tuple[Dash, ...] = ("solid", "dashed", "dashdot", "longdash", "dashdotdot")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Curve:
 
 def column(series: RunSeries, kind: str, name: str) -> np.ndarray:
     """A column of a table, (rows,) float64."""
-    return np.frombuffer(series.table(kind).column(name), dtype=np.float64)
+    return _floats(series.table(kind).column(name))
 
 
 def curve(
@@ -53,7 +57,7 @@ def curve(
 
     Rows may come in while the columns are read, so that all are cut to the shortest.
     """
-    x = np.frombuffer(series.x(kind, axis), dtype=np.float64)
+    x = _floats(series.x(kind, axis))
     found = [column(series, kind, each) for each in (name, "online", *(each for each in (low, high) if each))]
     rows = min(x.size, *(each.size for each in found))
     x, (y, online, *band) = x[:rows], [each[:rows] for each in found]
@@ -68,7 +72,7 @@ def parts(whole: Curve, name: str, number: int = 0, start: float | None = None) 
     `number` counts the marked runs from 1, 0 is the only run shown; online begins at the value `start` if it is given.
     """
     color = f"series-{(number - 1) % COLORS + 1}" if number else "online"
-    dash = DASHES[(number - 1) % len(DASHES)] if number else "solid"
+    dash = RUN_DASHES[(number - 1) % len(RUN_DASHES)] if number else "solid"
     off, on = np.flatnonzero(~whole.online), np.flatnonzero(whole.online)
     found = []
     if off.size:
@@ -85,7 +89,7 @@ def parts(whole: Curve, name: str, number: int = 0, start: float | None = None) 
 
 def level(name: str, value: float, start: float, end: float) -> Series:
     """A horizontal line from `start` to `end`."""
-    return Series(name, np.array([start, end]), np.array([value, value]), color="muted", dash="dotted")
+    return Series(name, np.array([start, end]), np.array([value, value]), color="muted", dash=LEVEL_DASH)
 
 
 def boundary(series: RunSeries | None, axis: Axis) -> float | None:
@@ -163,3 +167,8 @@ def half_life(whole: Curve) -> float | None:
     x = x - x.mean()
     slope = float((x * (y - y.mean())).sum() / (x * x).sum())
     return float(np.log(2) / -slope) if slope < 0 else None
+
+
+def _floats(values: array[float]) -> np.ndarray:
+    """Values of an array of any type, float64."""
+    return np.frombuffer(values, dtype=values.typecode).astype(np.float64)
