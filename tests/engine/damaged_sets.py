@@ -127,7 +127,7 @@ def huge(group: h5py.Group, key: str, rng: np.random.Generator) -> None:
     """Rows or columns that are declared and not stored."""
     tail = group[key].shape[1:]
     shape = (HUGE, *tail) if rng.random() < 0.5 or not tail else (group[key].shape[0], HUGE)
-    chunks = None if rng.random() < 0.3 else (1024, *(min(each, 1024) for each in shape[1:]))
+    chunks = None if rng.random() < 0.3 else tuple(min(each, 1024) for each in shape)
     replaced(group, key, shape=shape, dtype="f4", chunks=chunks)
 
 
