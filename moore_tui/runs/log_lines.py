@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any, NamedTuple
 
+from moore_tui.runs.status import signal_name
 from moore_tui.runs.table import Event, number
 from moore_tui.runs.tail import printable
 
@@ -27,6 +28,8 @@ _KEEPER = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (.*)")
 _ATTEMPT = re.compile(r"attempt (\d+)")
 _AT = re.compile(r" at \{(.*)\}$")
 _PLACE = re.compile(r"'stage': '(\w+)', 'epoch': (\d+), 'update': (\d+)")
+_SIGNAL = re.compile(r"\bsignal (\d{1,3})\b")
+_DONE = re.compile(r"ended: exit 0\b")
 _BAD_END = re.compile(r"exit [1-9]|SIG|signal|given up|cannot")
 
 
@@ -66,13 +69,19 @@ def printed(text: str, attempt: int, levels: Levels) -> LogLine:
 
 
 def kept(text: str, attempt: int) -> LogLine:
-    """A line of keeper.log; it belongs to the attempt it names, else to `attempt`."""
+    """A line of keeper.log; it belongs to the attempt it names, else to `attempt`.
+
+    Where all work is done the position is past the last epoch, so that no epoch is named.
+    """
     found = _KEEPER.fullmatch(text)
     t, said = (_local(found[1]), found[2]) if found else (None, text)
     if at := _AT.search(said):
         place = _PLACE.search(at[1])
-        where = f" at {place[1]} epoch {place[2]}, update {_count(int(place[3]))}" if place else ""
-        said = said[: at.start()] + where
+        said = said[: at.start()]
+        if place:
+            epoch = "" if _DONE.search(said) else f"{place[1]} epoch {place[2]}, "
+            said += f" at {epoch}update {_count(int(place[3]))}"
+    said = _SIGNAL.sub(lambda found: signal_name(int(found[1])), said)
     named = _ATTEMPT.search(said)
     level = ERROR if _BAD_END.search(said) else INFO
     return LogLine(said[:LONGEST], level, int(named[1]) if named else attempt, t, "keeper")

@@ -15,6 +15,7 @@ MOST = 1 << 20
 class NewestTail:
     """The newest visible event of some kinds, and of all; of a file that grows only what is new is read.
 
+    Evaluations of the frozen policy do not count as evaluations of the run.
     They are found as far as a megabyte reaches back from where the file ended when it was first looked at.
     """
 
@@ -41,7 +42,7 @@ class NewestTail:
             self.newest, self.of = None, {}
             for event in recent(self.path, window, self._kinds):
                 self.newest = self.newest or event
-                if event["k"] in self._kinds:
+                if event["k"] in self._kinds and not event.get("baseline"):
                     self.of.setdefault(event["k"], event)
                 if len(self.of) == len(self._kinds):
                     return
@@ -55,7 +56,7 @@ class NewestTail:
                 continue
             if event["k"] == "run" and isinstance(event.get("resumed_seq"), int):
                 return False
-            if event["k"] in self._kinds:
+            if event["k"] in self._kinds and not event.get("baseline"):
                 self.of[event["k"]] = event
         self.newest = next((event for line in reversed(lines) if (event := parse(line))), self.newest)
         return True

@@ -75,7 +75,7 @@ def test_what_was_there_before_stands_by_attempt_with_the_end_of_each_last(run):
         "attempt 1 began",
         "careful",
         "printed by 1",
-        "attempt 1 ended: signal 9",
+        "attempt 1 ended: SIGKILL",
         "attempt 2: started pid 8",
         "attempt 2 resumed from ckpt-9",
         "printed by 2",
@@ -264,7 +264,10 @@ def test_the_keepers_lines_have_their_time_attempt_and_level():
     assert time.localtime(one.t)[3:6] == (10, 0, 0)
     at = "{'stage': 'online', 'epoch': 7, 'update': 15225, 'env_step': 1222}"
     two = log_lines.kept(f"2026-01-01 10:00:00 attempt 3 ended: signal 9 at {at}", 0)
-    assert (two.level, two.text) == (ERROR, "attempt 3 ended: signal 9 at online epoch 7, update 15 225")
+    assert (two.level, two.text) == (ERROR, "attempt 3 ended: SIGKILL at online epoch 7, update 15 225")
+    done = log_lines.kept(f"2026-01-01 10:00:00 attempt 3 ended: exit 0 at {at}", 0)
+    assert (done.level, done.text) == (INFO, "attempt 3 ended: exit 0 at update 15 225")
+    assert log_lines.kept("2026-01-01 10:00:00 attempt 3 ended: signal 999 at {}", 0).text.endswith("signal 999")
     assert log_lines.kept("no time", 5) == log_lines.LogLine("no time", INFO, 5, None, "keeper")
 
 

@@ -260,6 +260,17 @@ def test_an_evaluation_of_a_dead_attempt_is_not_shown(run):
     assert model.snapshot(run).score == 1.0
 
 
+def test_an_evaluation_of_the_frozen_policy_is_none_of_the_run(run):
+    ordinary, frozen = event(1, "eval", score=1.0, epoch=8), event(2, "eval", score=9.0, epoch=9, baseline=1)
+    write_events(run, ordinary, frozen)
+    summed = RunModel(run)
+    assert (summed.snapshot().score, summed.snapshot().eval_epoch) == (1.0, 8)
+    write_events(run, ordinary, frozen, event(3, "eval", score=9.5, baseline=2))
+    assert summed.snapshot().score == 1.0
+    write_events(run, ordinary, frozen, event(3, "eval", score=9.5, baseline=2), event(4, "eval", score=2.0, epoch=10))
+    assert (summed.snapshot().score, summed.snapshot().eval_epoch) == (2.0, 10)
+
+
 def test_an_evaluation_far_back_is_found(run):
     write_events(run, event(1, "eval", score=4.0), *(event(seq) for seq in range(2, 3000)))
     assert model.snapshot(run).score == 4.0
