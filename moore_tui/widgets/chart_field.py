@@ -18,9 +18,9 @@ from moore_tui.widgets.scale import Scale
 from moore_tui.widgets.thinning import Bins, thinned
 
 BRAILLE = 0x2800
-GLYPHS = {"solid": "*", "dashed": "+", "dotted": "o", "dashdot": "x"}
+GLYPHS = {"solid": "*", "dashed": "+", "dotted": "o", "dashdot": "x", "longdash": "%", "dashdotdot": "@"}
 """ASCII stands for a dash by a character; bands and raw curves are full stops."""
-SAMPLES = {"solid": "━━", "dashed": "┅┅", "dotted": "··", "dashdot": "━·"}
+SAMPLES = {"solid": "━━", "dashed": "┅┅", "dotted": "··", "dashdot": "━·", "longdash": "╍╍", "dashdotdot": "━:"}
 """A dash as a legend shows it."""
 DENSITIES = (1, 0, 2)
 """How dense the areas of a stacked chart are, by turns: half, sparse, full."""

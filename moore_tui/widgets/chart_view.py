@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 Axis = Literal["step", "wall", "env", "switch"]
-Dash = Literal["solid", "dashed", "dotted", "dashdot"]
+Dash = Literal["solid", "dashed", "dotted", "dashdot", "longdash", "dashdotdot"]
 
 AXES: tuple[Axis, ...] = ("step", "wall", "env", "switch")
 AXIS_LABELS: dict[Axis, str] = {

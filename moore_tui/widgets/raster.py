@@ -16,6 +16,8 @@ PATTERNS = {
     "dashed": [True] * 6 + [False] * 4,
     "dotted": [True] + [False] * 2,
     "dashdot": [True] * 7 + [False] * 3 + [True] + [False] * 3,
+    "longdash": [True] * 13 + [False] * 3,
+    "dashdotdot": [True] * 7 + ([False] * 3 + [True]) * 2 + [False] * 3,
     "faint": [True] + [False] * 3,
 }
 """Dots on and off along a curve."""

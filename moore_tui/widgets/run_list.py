@@ -106,6 +106,7 @@ class RunRows(Sheet, can_focus=True):
             self.marked ^= {self.selected}
             self.post_message(MarksChanged())
             self.draw()
+            self.move(self.cursor + 1)
 
     def action_open(self) -> None:
         if self.selected is not None:

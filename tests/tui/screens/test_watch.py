@@ -222,12 +222,14 @@ def test_a_filter_that_makes_no_sense_is_said_so_and_keeps_the_list() -> None:
     piloted(console(few_runs()), body)
 
 
-def test_marks_are_shown_and_taken_away() -> None:
+def test_marks_are_shown_and_taken_away_and_the_cursor_goes_on_to_the_last_run() -> None:
     async def body(pilot: Pilot[Any]) -> None:
         await keys(pilot, "space")
         assert "■● hopper-mr-s3" in rows(pilot.app)[2]
-        assert pilot.app.marked == {"hopper-mr-s3"}
-        await keys(pilot, "space")
+        assert pilot.app.marked == {"hopper-mr-s3"} and selected(pilot) == "cheetah-m-s1"
+        await keys(pilot, "space", "space", "space", "space")
+        assert pilot.app.marked == {"hopper-mr-s3", "cheetah-m-s1", "hopper-mr-s2"} and selected(pilot) == "hopper-m-s0"
+        await keys(pilot, "g", "space", "space", "space")
         assert "■" not in screen_text(pilot.app) and not pilot.app.marked
 
     piloted(console(few_runs()), body)

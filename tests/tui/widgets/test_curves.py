@@ -58,6 +58,12 @@ def test_marked_runs_differ_in_colour_and_dash() -> None:
     assert all(one[1] != other[1] for one, other in itertools.pairwise(looks))
 
 
+def test_without_colours_five_runs_and_the_frozen_policy_are_told_apart() -> None:
+    whole = returns(series(12), "step", raw=True)
+    dashes = [curves.parts(whole, "x", number)[-1].dash for number in range(1, 6)]
+    assert len({*dashes, curves.level("frozen policy", 1.0, 0.0, 1.0).dash}) == 6
+
+
 def test_the_band_is_a_standard_deviation_of_the_episodes_in_either_unit() -> None:
     made = series(12)
     raw, score = returns(made, "step", raw=True), returns(made, "step", raw=False)
