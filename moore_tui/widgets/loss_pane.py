@@ -8,7 +8,7 @@ from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import number
 from moore_tui.widgets.pane import RunView
-from moore_tui.widgets.sheet import Line
+from moore_tui.widgets.sheet import Line, fitting, length
 
 NAMES = {
     "q": "Q loss", "actor": "actor loss", "temperature": "temperature", "entropy": "entropy", "q_mean": "mean Q",
@@ -53,10 +53,15 @@ class LossPane(ChartPane):
     def _all(self, view: RunView) -> Line:
         """The newest value of each metric."""
         last = (view.series.last("loss") if view.series is not None else None) or {}
-        line: Line = ()
+        chosen = self.metrics[self.metric]
+        told: dict[str, list[Line]] = {}
         for name, label, sign in SIGNS:
             value = last.get(name)
-            shown = number(value if isinstance(value, int | float) else None)
-            head, gap = (f"{label} ", "  ") if self.inner_width >= 56 else (sign, " ")
-            line += ((head, "dim"), (shown + gap, "strong" if name == self.metrics[self.metric] else ""))
-        return line
+            shown = (number(value if isinstance(value, int | float) else None), "strong" if name == chosen else "")
+            told[name] = [((f"{label} ", "dim"), shown), ((sign, "dim"), shown)]
+        for form, gap in ((0, 2), (1, 2), (1, 1)):
+            line = fitting([[each[form]] for each in told.values()], 1000, gap)
+            if length(line) <= self.inner_width:
+                return line
+        others = [[each[1]] for name, each in told.items() if name != chosen]
+        return fitting([[told[chosen][1]], *others], self.inner_width, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,11 @@ from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.chart_view import Series
 from moore_tui.widgets.figures import DASH, count, number, percent
 from moore_tui.widgets.pane import RunView
-from moore_tui.widgets.sheet import Line
+from moore_tui.widgets.sheet import Line, fitting
+
+OFFLINE = "offline stage: all draws off"
+WITHOUT_PRIORITIES = ("uniform", "half_half", "online_only")
+"""Samplers whose law is no matter of f(t)."""
 
 
 class MassPane(ChartPane):
@@ -25,9 +30,13 @@ class MassPane(ChartPane):
     HELP: ClassVar[str] = (
         "Where the sampler's probability lies at each fit of the model: the lower area is the offline rows' share as "
         "expected, the upper one the online rows', the dotted line the offline share among the rows drawn. The "
-        "dash-dotted line is f(t), the priority of an offline row when an online row's is 1. A shift is the total "
+        "dash-dotted line is f(t), the priority of an offline row when an online row's is 1; of a sampler without "
+        "priorities the name is told instead. A shift is the total "
         "variation between the sampling laws of two epochs: of this epoch and the one before, then of the next one."
     )
+
+    def key(self, view: RunView) -> Hashable:
+        return super().key(view), view.snapshot.stage, _sampler(view)
 
     def chart(self, view: RunView) -> Chart:
         if view.series is None:
@@ -43,11 +52,15 @@ class MassPane(ChartPane):
                 Series("offline", x, p, color="offline"),
                 Series("online", x, 1.0 - p, color="online", dash="dashed"),
                 Series("sampled", sampled.x, sampled.y, color="series-2", dash="dotted", filled=False),
-                Series("f(t)", priority.x, priority.y, color="series-4", dash="dashdot", filled=False),
             ]
+            if _sampler(view) not in WITHOUT_PRIORITIES:
+                found.append(Series("f(t)", priority.x, priority.y, color="series-4", dash="dashdot", filled=False))
         last = view.series.last("share") or {}
         right: Line = (("off ", "dim"), (percent(_number(last.get("p_off"))), "strong")) if last else ()
-        return Chart(found, ((self.title, ""),), right, self._figures(view, last), stacked=True, empty="no fit yet")
+        named: Line = ((f" · {_sampler(view)}", "dim"),) if _sampler(view) in WITHOUT_PRIORITIES else ()
+        return Chart(
+            found, ((self.title, ""), *named), right, self._figures(view, last), stacked=True, empty="no fit yet"
+        )
 
     def summary(self, view: RunView) -> str:
         last = view.series.last("share") if view.series is not None else None
@@ -56,13 +69,20 @@ class MassPane(ChartPane):
     def _figures(self, view: RunView, last: dict[str, Any]) -> list[Line]:
         if not last:
             return []
-        rows: Line = (
-            ("f(t) ", "dim"), (number(_number(last.get("priority_off"))), ""),
-            ("  rows ", "dim"), (f"{count(_number(last.get('n_off')))}+{count(_number(last.get('n_on')))}", ""),
-            ("  shift ", "dim"), (number(_number(last.get("shift"))), ""),
-            (" → ", "dim"), (number(next_shift(view, last)), ""),
-        )  # fmt: skip
-        return [share_line(_number(last.get("p_off")), self.inner_width), rows]
+        sampler, width = _sampler(view), self.inner_width
+        law: Line = (("f(t) ", "dim"), (number(_number(last.get("priority_off"))), ""))
+        if sampler in WITHOUT_PRIORITIES:
+            law = (("sampler ", "dim"), (sampler, ""))
+        shift: Line = (("shift ", "dim"), (number(_number(last.get("shift"))), ""))
+        rows = f"{count(_number(last.get('n_off')))}+{count(_number(last.get('n_on')))}"
+        parts: list[list[Line]] = [
+            [law],
+            [(("rows ", "dim"), (rows, ""))],
+            [(*shift, (" → ", "dim"), (number(next_shift(view, last)), "")), shift],
+        ]
+        offline = view.snapshot.stage == "offline" and len(OFFLINE) <= width
+        share: Line = ((OFFLINE, "off"),) if offline else share_line(_number(last.get("p_off")), width)
+        return [share, fitting(parts, width)]
 
 
 def share_line(p_off: float | None, width: int) -> Line:
@@ -73,6 +93,11 @@ def share_line(p_off: float | None, width: int) -> Line:
     cells = max(0, min(40, width - len(left) - len(right)))
     full = round(cells * p_off)
     return ((left, "off"), ("▓" * full, "off"), ("░" * (cells - full), "on"), (right, "on"))
+
+
+def _sampler(view: RunView) -> str:
+    """Its name; empty where the configuration is not known."""
+    return str((view.settings or {}).get("online.sampler", ""))
 
 
 def next_shift(view: RunView, last: dict[str, Any]) -> float | None:

@@ -8,7 +8,7 @@ from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import count, number
 from moore_tui.widgets.pane import RunView
-from moore_tui.widgets.sheet import Line
+from moore_tui.widgets.sheet import Line, fitting
 
 
 class ModelPane(ChartPane):
@@ -43,13 +43,15 @@ class ModelPane(ChartPane):
         elites = last.get("elites")
         chosen = " ".join(str(each) for each in elites) if isinstance(elites, list) else "–"
         ended = "capped" if last.get("capped") else "converged"
-        return [
-            (("elites ", "dim"), (chosen, ""), ("  fit ", "dim"), (f"{count(_number(last.get('epochs')))} epochs", "")),
-            (
-                (f"{count(_number(last.get('updates')))} updates, {ended}" if last else "", ""),
-                ("  effective rows ", "dim"), (count(_number(last.get("ess"))), ""),
-            ),
-        ]  # fmt: skip
+        if not last:
+            return []
+        epochs, updates, rows = (count(_number(last.get(name))) for name in ("epochs", "updates", "ess"))
+        made: list[list[Line]] = [[(("elites ", "dim"), (chosen, ""))], [(("fit ", "dim"), (f"{epochs} epochs", ""))]]
+        work: list[list[Line]] = [
+            [((f"{updates} updates, {ended}", ""),), ((f"{updates} updates", ""),)],
+            [(("effective rows ", "dim"), (rows, "")), (("ESS ", "dim"), (rows, ""))],
+        ]
+        return [fitting(parts, self.inner_width) for parts in (made, work)]
 
 
 def _number(value: object) -> float | None:

@@ -115,11 +115,26 @@ def cut(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def fitting(parts: Sequence[Sequence[Line]], width: int, gap: int = 2) -> Line:
+    """The parts that fit whole, `gap` cells between them; of each its first form that does, the first parts before."""
+    found: Line = ()
+    for forms in parts:
+        space: Line = ((" " * gap, ""),) if found else ()
+        form = next((each for each in forms if each and length((*found, *space, *each)) <= width), ())
+        found += (*space, *form) if form else ()
+    return found
+
+
 def pad(text: str, width: int) -> str:
     """`text` in exactly `width` cells, an ellipsis where something is missing."""
     if cell_len(text) <= width:
         return text + " " * (width - cell_len(text))
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def longest(texts: Sequence[str], width: int) -> str:
+    """The first text that fits, they become shorter; the last one, cut, if none does."""
+    return next((text for text in texts if cell_len(text) <= width), pad(texts[-1], max(0, width)))
 
 
 def spread(left: Line, right: Line, width: int, fill: Piece = (" ", "")) -> Line:

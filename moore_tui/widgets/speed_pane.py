@@ -13,7 +13,7 @@ from moore_tui.widgets.figures import DASH, percent, rate
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.reader import Reader
 from moore_tui.widgets.run_rows import left
-from moore_tui.widgets.sheet import Line, cut, length
+from moore_tui.widgets.sheet import Line, cut, fitting, length
 
 PARTS = "█▓▒░▚▞"
 ASCII_PARTS = "#=+-:."
@@ -78,23 +78,24 @@ class SpeedPane(Pane):
     def _rates(self, view: RunView, last: dict[str, Any]) -> Line:
         live = view.snapshot.state == "live"
         doing = last.get("doing")
-        return (
-            ("env ", "dim"), (f"{rate(_number(last.get('env_steps_per_s')))} st/s", "strong"),
-            ("  updates ", "dim"), (f"{rate(_number(last.get('updates_per_s')))}/s", "strong"),
-            *((("  now ", "dim"), (_printable(doing), "")) if isinstance(doing, str) and doing and live else ()),
-        )  # fmt: skip
+        parts: list[list[Line]] = [
+            [(("env ", "dim"), (f"{rate(_number(last.get('env_steps_per_s')))} st/s", "strong"))],
+            [(("updates ", "dim"), (f"{rate(_number(last.get('updates_per_s')))}/s", "strong"))],
+        ]
+        if isinstance(doing, str) and doing and live:
+            parts.append([(("now ", "dim"), (_printable(doing), ""))])
+        return fitting(parts, self.inner_width)
 
     def _machine(self, view: RunView, last: dict[str, Any]) -> Line:
         usage, cards = view.usage, view.machine.cards if view.machine else ()
         cores = DASH if usage is None or usage.cores is None else f"{usage.cores:.1f} cores"
         memory = usage.rss_mb if usage is not None else _number(last.get("rss_mb"))
-        line: Line = (("cpu ", "dim"), (cores, ""), ("  memory ", "dim"), (_megabytes(memory), ""))
+        parts: list[list[Line]] = [[(("cpu ", "dim"), (cores, ""))], [(("memory ", "dim"), (_megabytes(memory), ""))]]
         for card in cards:
-            line += (
-                (f"  gpu{card.number if len(cards) > 1 else ''} ", "dim"),
-                (f"{card.busy:.0%} {card.used_gb:.1f}/{card.all_gb:.0f}G", ""),
-            )
-        return line if cards else (*line, ("  gpu ", "dim"), (DASH, ""))
+            name = (f"gpu{card.number if len(cards) > 1 else ''} ", "dim")
+            busy = f"{card.busy:.0%}"
+            parts.append([(name, (f"{busy} {card.used_gb:.1f}/{card.all_gb:.0f}G", "")), (name, (busy, ""))])
+        return fitting(parts if cards else [*parts, [(("gpu ", "dim"), (DASH, ""))]], self.inner_width)
 
     def _history(self, view: RunView, name: str, label: str, width: int) -> Line:
         """The last rates, one a cell."""

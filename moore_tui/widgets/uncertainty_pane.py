@@ -8,7 +8,7 @@ from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import count, number, span
 from moore_tui.widgets.pane import RunView
-from moore_tui.widgets.sheet import Line
+from moore_tui.widgets.sheet import Line, fitting
 
 
 class UncertaintyPane(ChartPane):
@@ -30,18 +30,19 @@ class UncertaintyPane(ChartPane):
         axis = view.chart.axis
         whole = curves.curve(view.series, "unc", "mean", axis, "p20", "p80")
         halves = curves.half_life(whole)
-        gap, label = (" ", "") if self.inner_width < 46 else ("  ", "p20–80 ")
-        now: Line = (("now ", "dim"), (number(whole.last), "strong"))
-        if whole.low is not None and whole.high is not None and whole.y.size:
-            now += ((gap + label, "dim"), (f"{number(whole.low[-1])}–{number(whole.high[-1])}", ""))
+        parts: list[list[Line]] = [[(("now ", "dim"), (number(whole.last), "strong"))]]
         if halves is not None:
             shown = span(halves) if axis == "wall" else count(halves)
-            now += ((f"{gap}half-life ", "dim"), (shown, ""))
-        info = [now]
+            parts.append([(("half-life ", "dim"), (shown, ""))])
+        if whole.low is not None and whole.high is not None and whole.y.size:
+            band = (f"{number(whole.low[-1])}–{number(whole.high[-1])}", "")
+            parts.append([(("p20–80 ", "dim"), band), (band,)])
+        info = [fitting(parts, self.inner_width)]
         if rue := view.series.last("rue"):
             value = rue.get("value")
-            fall = value if isinstance(value, int | float) else None
-            info.append((("relative uncertainty error ", "dim"), (number(fall), "")))
+            error = (number(value if isinstance(value, int | float) else None), "")
+            names = ("relative uncertainty error ", "RUE ")
+            info.append(fitting([[((name, "dim"), error) for name in names]], self.inner_width))
         left: Line = (("Uncertainty", ""), (" (σ of the ensemble)", "dim"))
         found = curves.parts(whole, "mean, 20–80 %")
         return Chart(found, left, ((number(whole.last), "strong"),), info, empty="no rollout yet")

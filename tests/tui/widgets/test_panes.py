@@ -13,12 +13,16 @@ from moore_tui.runs.series import RunSeries
 from moore_tui.runs.tail import Batch
 from moore_tui.screens.watch import WatchScreen, differences
 from moore_tui.widgets import details_pane
+from moore_tui.widgets.chart_pane import ChartPane
 from moore_tui.widgets.chart_view import ChartView
-from moore_tui.widgets.mass_pane import next_shift, share_line
+from moore_tui.widgets.loss_pane import LossPane
+from moore_tui.widgets.mass_pane import MassPane, next_shift, share_line
+from moore_tui.widgets.model_pane import ModelPane
 from moore_tui.widgets.pane import Marked, RunView
 from moore_tui.widgets.return_pane import ReturnPane
 from moore_tui.widgets.sheet import Line
-from moore_tui.widgets.speed_pane import phases
+from moore_tui.widgets.speed_pane import SpeedPane, phases
+from moore_tui.widgets.uncertainty_pane import UncertaintyPane
 from tests.tui.rich_runs import at, events
 from tests.tui.widgets.test_curves import PLAN
 
@@ -127,3 +131,59 @@ def test_a_run_that_rests_tells_when_it_was_last_heard() -> None:
     shot = replace(view().snapshot, state="done", created=1.8e9, seen=1.8e9 + 3600)
     assert details_pane.started(shot, 9e9).count(":") == 2
     assert "1m ago" in details_pane.started(replace(shot, state="live"), 1.8e9 + 60)
+
+
+WIDTHS = (26, 30, 38, 40, 54, 78, 110)
+"""Of the panes' insides on terminals of 56 to 160 columns."""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("pane", [MassPane, UncertaintyPane, LossPane, ModelPane])
+def test_figures_that_do_not_fit_are_left_out_whole(
+    pane: type[ChartPane], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = at(events(20, 1.0, 0.0), "rue", value=0.1234, u_before=1.0, u_after=0.9, eta=0.8)
+    monkeypatch.setattr(pane, "inner_width", width)
+    narrow = [text(line) for line in pane().chart(view(20, found)).info]
+    monkeypatch.setattr(pane, "inner_width", 200)
+    whole = [text(line) for line in pane().chart(view(20, found)).info]
+    assert narrow and all(0 < len(line) <= width for line in narrow)
+    figures = set(" ".join(whole).split())
+    for word in " ".join(narrow).split():
+        assert word in figures or word in ("RUE", "ESS", "π", "α", "H") or set(word) <= set("▓░") or word == "480"
+
+
+def test_the_half_life_goes_before_the_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UncertaintyPane, "inner_width", 30)
+    assert text(UncertaintyPane().chart(view(20)).info[0]) == "now 0.136  half-life 3.47k"
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_throughput_leaves_out_whole_figures_too(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SpeedPane, "inner_width", width)
+    pane, shown = SpeedPane(), view(20)
+    last = {"env_steps_per_s": 1.7, "updates_per_s": 16.7, "rss_mb": 372, "doing": "evaluating"}
+    rates = "env 1.70 st/s  updates 16.7/s"
+    assert text(pane._rates(shown, last)) == (rates if width == 30 else f"{rates}  now evaluating")
+    assert text(pane._machine(shown, last)) == "cpu –  memory 372 MB  gpu –"
+
+
+def test_before_any_online_draw_the_bar_says_that_it_is_the_offline_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = view(5)
+    shown = replace(shown, snapshot=replace(shown.snapshot, stage="offline"))
+    for width, begin in ((30, "offline stage: all draws off"), (26, "off 100% ▓")):
+        monkeypatch.setattr(MassPane, "inner_width", width)
+        assert text(MassPane().chart(shown).info[0]).startswith(begin)
+    assert text(MassPane().chart(view(12)).info[0]).startswith("off ")
+
+
+@pytest.mark.parametrize("sampler", ["priority", "uniform", "half_half", "online_only", "custom"])
+def test_f_is_told_of_a_sampler_with_priorities_and_of_others_the_name(
+    sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MassPane, "inner_width", 78)
+    drawn = MassPane().chart(view(12, settings={"online.alpha": 1.0, "online.sampler": sampler}))
+    prior = sampler in ("priority", "custom")
+    assert ("f(t)" in [each.name for each in drawn.series]) == text(drawn.info[1]).startswith("f(t) ") == prior
+    assert (text(drawn.left) == "Priority mass") == prior
+    assert prior or f"sampler {sampler}  rows" in text(drawn.info[1])
