@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moore_engine.rundir import RunDir, RunDirError
 from moore_tui.launchers import Launcher
@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from moore_tui.runs.launch import Wish
 
 Tell = Callable[[str], None]
-Doing = Callable[[RunDir, Tell], str]
-"""Does it, in a thread, and returns what became of it, without the run's name; raises ConsoleError."""
+
+
+class Began(NamedTuple):
+    """Runs that there were not before."""
+
+    ids: tuple[str, ...]
+
+
+Doing = Callable[[RunDir, Tell], "str | Began"]
+"""Does it, in a thread, and returns what became of the run, without its name, or others; raises ConsoleError."""
 
 GOING = {
     "pause": "pausing", "resume": "resuming", "checkpoint": "saving a checkpoint of", "stop": "stopping",
@@ -141,13 +149,12 @@ class Actions:
     def launch(self, wish: Wish) -> None:
         """Check, make and start what was wished for; takes seconds and tells how it goes."""
 
-        def begin(run: RunDir, tell: Tell) -> str:
-            from moore_tui.runs import launch
+        from moore_tui.runs import launch
 
-            made = launch.launch(wish, self._runs_dir, tell)
-            return f"started: {', '.join(each.id for each in made)}"
+        def begin(run: RunDir, tell: Tell) -> Began:
+            return Began(tuple(each.id for each in launch.launch(wish, self._runs_dir, tell)))
 
-        self._each([str(wish.flags.get("name") or wish.stem or Path(str(wish.source)).stem)], "launch", begin)
+        self._each([str(wish.flags.get("name") or launch.stem(wish))], "launch", begin)
 
     def _each(self, ids: Sequence[str], verb: str, doing: Doing) -> None:
         batch = next(self._batches)
@@ -176,8 +183,12 @@ class Actions:
             self._tell(replace(action, text=f"{action.run_id}: {text}", t=time.time()))
 
         try:
-            text = doing(RunDir(self._runs_dir / action.run_id), tell)
-            ended = replace(action, state="done", text=f"{action.run_id} {text}")
+            came = doing(RunDir(self._runs_dir / action.run_id), tell)
+            if isinstance(came, Began):
+                ended = replace(action, run_id=came.ids[0], made=came.ids, text=f"started {', '.join(came.ids)}")
+            else:
+                ended = replace(action, text=f"{action.run_id} {came}")
+            ended = replace(ended, state="done")
         except LostContact as error:
             ended = replace(action, state="timeout", text=_sentence(error))
         except (ConsoleError, RunDirError, ValueError) as error:

@@ -219,6 +219,8 @@ class MooreConsole(App[int]):
             return verb == "pause" if self.player.replay else self.steering.can(verb)
         if name in CHANGING and self.actions.readonly:
             return False
+        if name == "maximise":
+            return self.framed is not None and self.framed.zooms
         return name != "compare" or len(self.marked) > 1
 
     def label(self, binding: Binding) -> str:

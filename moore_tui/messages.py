@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Action:
     """Something asked of one run: `text` says what goes on, where it took effect, or why it did not.
 
-    `batch` is the same for what was asked of several runs at once; `t` is unix seconds.
+    `batch` is the same for what was asked of several runs at once; `t` is unix seconds. `made` are the runs that a
+    launch began; until then its `run_id` is what their names begin with, then the first of them.
     """
 
     number: int
@@ -25,6 +26,7 @@ class Action:
     text: str
     t: float
     batch: int = 0
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,14 @@ from moore_tui.widgets.compare_curves import METRICS, Metric
 from moore_tui.widgets.compare_table import CompareTable
 from moore_tui.widgets.curve_plot import CurvePlot
 from moore_tui.widgets.rows import Rows
-from moore_tui.widgets.sheet import Sheet, wrapped
+from moore_tui.widgets.sheet import Sheet, longest, wrapped
 
 WIDE = 140
 """Columns from which the differences stand beside the table."""
 MOST_NAMES = 4
 """Curves up to which the chart has a legend; the table shows the dash of each."""
+HOW = (" · interquartile mean and quartiles of the seeds", " · seeds' mean and quartiles", "")
+"""How the chart says, in the room there is, what it shows of a group."""
 NOTHING = (
     "No run is marked. Go back with esc, put the cursor on a run and press space to mark it; mark some more, "
     "of other settings or other seeds, and come here again with =."
@@ -42,8 +44,8 @@ class CompareScreen(Framed):
     """Shows the console's marked runs; its charts have a view of their own, which begins at the switch's axis."""
 
     DEFAULT_CSS = """
-    CompareScreen .box { border: round $foreground 30%; border-title-color: $foreground; }
-    CompareScreen .box:focus-within { border: round $border; }
+    CompareScreen .box { border: solid $foreground 30%; border-title-color: $foreground; }
+    CompareScreen .box:focus-within { border: solid $border; }
     CompareScreen.-ascii .box { border: ascii $foreground 30%; }
     CompareScreen.-ascii .box:focus-within { border: ascii $border; }
     CompareScreen #compare-chart { height: 1fr; }
@@ -204,8 +206,8 @@ class CompareScreen(Framed):
             empty="reading..." if reading else f"no {metric.title.lower()} yet",
         )
         seeds = any(len(group.ids) > 1 for group in self.grouping.groups)
-        how = " · interquartile mean and quartiles of the seeds" if self.grouped and seeds else ""
-        self.query_one("#compare-chart").border_title = Content(f"1 {metric.title}{how}")
+        told = [f"1 {metric.title}{how}" for how in (HOW if self.grouped and seeds else ("",))]
+        self.query_one("#compare-chart").border_title = Content(longest(told, self.size.width - 6))
 
     def _paint_table(self) -> None:
         self.table.beside(self.size.width >= WIDE, self.differing)

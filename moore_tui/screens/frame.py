@@ -24,6 +24,8 @@ class Framed(ExactScreen[None]):
 
     stands = False
     """Its widgets are there."""
+    zooms = True
+    """One of its parts can have the whole screen."""
 
     def on_mount(self) -> None:
         self.stands = True

@@ -43,8 +43,8 @@ class LaunchScreen(Framed):
     LaunchScreen.-wide LaunchForm { width: 60%; }
     LaunchScreen.-short LaunchForm { height: auto; }
     LaunchScreen.-short.-settings LaunchForm { height: 1fr; }
-    LaunchScreen .box { border: round $foreground 30%; border-title-color: $foreground; }
-    LaunchScreen .box:focus-within { border: round $border; }
+    LaunchScreen .box { border: solid $foreground 30%; border-title-color: $foreground; }
+    LaunchScreen .box:focus-within { border: solid $border; }
     LaunchScreen.-ascii .box { border: ascii $foreground 30%; }
     LaunchScreen.-ascii .box:focus-within { border: ascii $border; }
     LaunchScreen .box.-folded { border: none; }
@@ -54,6 +54,7 @@ class LaunchScreen(Framed):
     """
     BINDINGS: ClassVar[list[BindingType]] = list(bindings("launch"))
     AUTO_FOCUS = "#launch-choices"
+    zooms = False
 
     class Looked(Message):
         """The engine has answered; `over` if nothing more is being asked."""
@@ -84,7 +85,8 @@ class LaunchScreen(Framed):
     def on_mount(self) -> None:
         self.set_class(self.console.ascii, "-ascii")
         self.form.ascii = self.console.ascii
-        self.form.title = f"New run in {self.console.options.runs_dir}"
+        folder = self.console.options.runs_dir
+        self.form.titles = (f"New run in {folder}", f"New run in …/{folder.name}", "New run")
         self.show_draft()
 
     def on_unmount(self) -> None:
@@ -218,8 +220,7 @@ class LaunchScreen(Framed):
         elif action.state == "done":
             self.launching = action.text
             self._say()
-            named = action.text.partition("started: ")[2].partition(",")[0]
-            self.started = named or self.outlook.names[0]
+            self.started = action.run_id
             self.facts_changed()
         else:
             self.launching = ""

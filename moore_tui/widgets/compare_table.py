@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
@@ -18,6 +18,21 @@ SHARE = 0.45
 """Of the screen's height, that this may take."""
 AROUND = 4
 """Rows for the frame, the heading and the legend."""
+
+
+class FittedLine(Sheet):
+    """One line that depends on the room; `fit` says how it is made."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._make: Callable[[int], Line] = lambda width: ()
+
+    def fit(self, make: Callable[[int], Line]) -> None:
+        self._make = make
+        self.on_resize()
+
+    def on_resize(self) -> None:
+        self.put([self._make(max(1, self.size.width))])
 
 
 class CompareTable(Container):
@@ -40,9 +55,9 @@ class CompareTable(Container):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare-table", classes="box"):
-            yield Sheet(id="compare-heading")
+            yield FittedLine(id="compare-heading")
             yield self.table
-            yield Sheet(id="compare-legend")
+            yield FittedLine(id="compare-legend")
         with Vertical(id="compare-differences", classes="box"):
             yield self.keys
 
@@ -66,15 +81,15 @@ class CompareTable(Container):
         self._show_differences(grouping, most + 2)
 
     def _show_figures(self, grouping: Grouping, grouped: bool, runs: int, most: int) -> None:
-        rows, width = self.rows, max(1, self.table.size.width)
+        rows = self.rows
         looks = compare_curves.looks(grouping.groups, grouped)
         units = {row.unit for row in rows if row.unit}
         told = f" · {units.pop()}s" if len(units) == 1 else ""
         if grouping.unreadable:
             told += f" · the configuration of {', '.join(grouping.unreadable)} cannot be read"
-        self.query_one("#compare-table").border_title = Content(f"2 {runs} runs{told}")
-        self.query_one("#compare-heading", Sheet).put([lines.heading(width)])
-        self.query_one("#compare-legend", Sheet).put([lines.legend(width)])
+        self.query_one("#compare-table").border_title = Content(f"2 Figures · {runs} runs{told}")
+        self.query_one("#compare-heading", FittedLine).fit(lines.heading)
+        self.query_one("#compare-legend", FittedLine).fit(lines.legend)
 
         def line(place: int, room: int, style: str) -> Line:
             row = rows[place]

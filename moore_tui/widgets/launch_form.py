@@ -5,7 +5,7 @@ Where there is no room for both, the part without the focus is one line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,7 +18,7 @@ from moore_tui.runs.outlook import Outlook
 from moore_tui.widgets import launch_rows as lines
 from moore_tui.widgets.rows import Rows
 from moore_tui.widgets.run_list import FilterLine
-from moore_tui.widgets.sheet import Line, Sheet
+from moore_tui.widgets.sheet import Line, Sheet, longest
 
 
 class LaunchForm(Vertical):
@@ -44,7 +44,7 @@ class LaunchForm(Vertical):
         self.draft, self.outlook = Draft(), Outlook({}, {}, {})
         self.told: Mapping[str, str] = {}
         self.only_changed = self.short = self.ascii = False
-        self.title = "New run"
+        self.titles: Sequence[str] = ("New run",)
         self._fields: list[str] = []
         self._keys: list[str] = []
 
@@ -111,7 +111,7 @@ class LaunchForm(Vertical):
         every, changed = len(self.outlook.values), len(lines.changed(self.outlook))
         shown = f" · {len(keys)} of {every} keys" if len(keys) < every else ""
         told = f"{changed or 'none'} changed"
-        self.query_one("#launch-run").border_title = Content(f"1 {self.title}")
+        self.query_one("#launch-run").border_title = Content(f"1 {longest(self.titles, self.size.width - 8)}")
         self.query_one("#launch-settings").border_title = Content(f"2 Settings{shown} · {told}")
         self.paint_details()
 

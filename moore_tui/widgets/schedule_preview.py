@@ -15,8 +15,13 @@ from moore_tui.widgets.chart_view import Mark, Series
 from moore_tui.widgets.curve_plot import CurvePlot
 from moore_tui.widgets.curves import level
 from moore_tui.widgets.figures import number, percent
-from moore_tui.widgets.sheet import Line, Sheet, cut, wrapped
+from moore_tui.widgets.sheet import Line, Sheet, cut, longest, wrapped
 
+TITLES = (
+    "3 Preview · offline share P_off over the online epochs",
+    "3 Preview · offline share P_off",
+    "3 Preview · P_off",
+)
 LABEL = 15
 """Cells of a fact's name."""
 ROOM = 8
@@ -71,7 +76,7 @@ class SchedulePreview(Vertical):
         if not self.is_mounted:
             return
         schedule = self.preview.schedule
-        self.border_title = Content("3 Preview · offline share P_off over the online epochs")
+        self.border_title = Content(longest(TITLES, self.size.width - 4))
         self.set_class(schedule is None, "-blank")
         if schedule is not None:
             epochs = np.arange(1, len(schedule.p_off) + 1, dtype=np.float64)

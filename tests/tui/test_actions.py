@@ -181,6 +181,15 @@ def test_a_launch_that_is_refused_tells_the_sentence(tmp_path: Path) -> None:
     assert last.state == "refused" and "did you mean quickstart?" in last.text
 
 
+def test_a_launch_tells_the_runs_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = [RunDir(tmp_path / name) for name in ("quickstart-s0-2", "quickstart-s1")]
+    monkeypatch.setattr("moore_tui.runs.launch.launch", lambda wish, runs, tell: begun)
+    first, last = asked(tmp_path, lambda actions: actions.launch(Wish("quickstart", seeds=(0, 1))))
+    assert (first.run_id, first.made, first.state) == ("quickstart", (), "pending")
+    assert (last.run_id, last.made, last.state) == ("quickstart-s0-2", ("quickstart-s0-2", "quickstart-s1"), "done")
+    assert last.text == "started quickstart-s0-2, quickstart-s1"
+
+
 def test_an_error_nobody_foresaw_ends_the_action_with_its_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

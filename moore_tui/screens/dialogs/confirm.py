@@ -47,7 +47,7 @@ class ConfirmName(Dialog[bool]):
     """True once `name` has been typed exactly and enter pressed; anything else leaves everything as it is."""
 
     DEFAULT_CSS = """
-    ConfirmName .dialog-box { border: round $error; }
+    ConfirmName .dialog-box { border: solid $error; }
     ConfirmName .dialog-label { height: auto; }
     ConfirmName .dialog-error { height: 1; color: $text-error; }
     """

@@ -21,7 +21,7 @@ class Dialog(ModalScreen[ScreenResultType]):
     Dialog { align: center middle; }
     Dialog .dialog-box {
         width: 72; max-width: 100%; height: auto; max-height: 100%;
-        padding: 0 1; border: round $primary; background: $surface;
+        padding: 0 1; border: solid $primary; background: $surface;
     }
     Dialog.-ascii .dialog-box { border: ascii $primary; }
     Dialog .dialog-text-frame { height: auto; max-height: 40vh; margin-bottom: 1; }

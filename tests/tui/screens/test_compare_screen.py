@@ -85,6 +85,21 @@ def test_the_screen_at_every_size(size: tuple[int, int], folder: Path) -> None:
     comparing(folder, EVERY, body, size)
 
 
+@pytest.mark.parametrize("width", [80, 100, 120, 160, 200])
+def test_headings_end_where_their_values_do_whatever_the_size_was_before(width: int, folder: Path) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await pilot.resize_terminal(width, 40)
+        await pilot.pause()
+        shown = rows(pilot.app)
+        at = next(y for y, row in enumerate(shown) if "group or run" in row)
+        heading, values = shown[at], shown[at + 1]
+        for title in ("offline", "net dip", "to 90 %", "final", "AUC"):
+            end = heading.index(title) + len(title)
+            assert values[end - 1] not in " │" and values[end] in " │", f"{title}\n{heading}\n{values}"
+
+    comparing(folder, EVERY, body, (160, 40) if width < 160 else (80, 24))
+
+
 def test_curves_are_aligned_at_the_switch_and_grouped_by_seed(folder: Path) -> None:
     rich_run(folder, "long-s0", gain=3.0, offline={"epochs": OFFLINE, "penalty_coef": 7.0})
 

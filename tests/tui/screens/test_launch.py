@@ -192,6 +192,18 @@ def test_a_name_that_is_taken_is_told_at_once(bench: Workbench) -> None:
     launching(body)
 
 
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+def test_titles_fit_and_no_key_is_shown_that_does_nothing(size: tuple[int, int], bench: Workbench) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        await looked(pilot)
+        shown = rows(pilot.app)
+        frames = [row for row in shown if row.startswith("┌")]
+        assert frames and not any("…" in row for row in frames), frames
+        assert "zoom" not in shown[-1] and "start" in shown[-1]
+
+    launching(body, size=size)
+
+
 def test_what_the_engine_refuses_stands_at_its_field_and_starts_nothing(bench: Workbench) -> None:
     bench.tell(refuse={"gone.hdf5": "there is no file gone.hdf5: check data.path."})
 
