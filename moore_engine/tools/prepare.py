@@ -169,7 +169,11 @@ def _branch(settings: Config, base: Path, data_sha256: str) -> str:
     found = checkpoint.find(source, name)
     theirs = config.load(source.config)
     if theirs.data.sha256 != data_sha256:
-        raise ConfigError(f"run.from = {where}: that run was trained on another data set ({theirs.data.path}).")
+        there, here = theirs.data.sha256[:12] or "none", data_sha256[:12]
+        raise ConfigError(
+            f"run.from = {where}: that run was trained on another data set, {theirs.data.path}: the content differs "
+            f"(sha256 {there} there, {here} here)."
+        )
     for section, keys in {"model": ("networks", "hidden"), "sac": ("hidden",), "data": ("task",)}.items():
         for key in keys:
             mine, other = getattr(getattr(settings, section), key), getattr(getattr(theirs, section), key)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from moore_engine import checkpoint, control
+from moore_engine import checkpoint, config, control
 from moore_engine.rundir import EXIT_DONE, EXIT_USAGE, RunDir, read_json
+from moore_engine.tools import prepare
 from tests.engine import trainer_runs as runs
 
 pytestmark = pytest.mark.timeout(300)
@@ -51,6 +52,14 @@ def test_a_changed_source_is_refused_in_one_sentence(tmp_path: Path, data: Path,
     branch = runs.make_run(tmp_path / "changed", data, f"run.from={trunk.path}@switch#0000")
     assert runs.finish(branch) == EXIT_USAGE
     assert "has changed since" in (branch.log / "trainer.log").read_text()
+
+
+def test_a_branch_on_other_data_of_the_same_name_is_told_that_the_content_differs(trunk: RunDir) -> None:
+    settings = config.set_value(config.load(trunk.config), "run.from", f"{trunk.path}@switch")
+    with pytest.raises(config.ConfigError) as refused:
+        prepare._branch(settings, trunk.path, "f" * 64)
+    there = settings.data.sha256[:12] or "none"
+    assert f"{settings.data.path}: the content differs (sha256 {there} there, ffffffffffff here)" in str(refused.value)
 
 
 def test_a_finished_run_exits_0_at_once_and_writes_nothing(trunk: RunDir) -> None:
