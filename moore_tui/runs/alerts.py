@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -69,12 +70,13 @@ def dip(evaluations: tuple[Evaluation, ...]) -> str:
 
 
 def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
-    """The evaluations that a dip is judged by: the last offline ones, those of the frozen policy, the first online."""
+    """The evaluations that a dip is judged by: the last offline one, those of the frozen policy, the first online."""
     found: list[Evaluation] = []
     for kind in ("eval", BASELINE):
         table = series.table(kind)
-        columns = [table.column(name) for name in ("epoch", "online", "return_mean", "score")]
-        for row, (epoch, online, mean, score) in enumerate(zip(*columns, strict=False)):
+        start = _last_offline(table.column("online")) if kind == "eval" else 0
+        columns = [table.column(name, start) for name in ("epoch", "online", "return_mean", "score")]
+        for row, (epoch, online, mean, score) in enumerate(zip(*columns, strict=False), start):
             if online and epoch > FIRST_EPOCHS:
                 break
             own = row - table.inherited
@@ -82,3 +84,8 @@ def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
             number = row + 1 if kind == BASELINE else 0
             found.append(Evaluation(bool(online), int(epoch) if epoch == epoch else 0, mean, score, number, returns))
     return tuple(found)
+
+
+def _last_offline(online: array[float]) -> int:
+    """The row before the first online one."""
+    return max(0, (online.index(1) if 1 in online else len(online)) - 1)

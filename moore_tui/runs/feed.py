@@ -80,8 +80,9 @@ class Feed:
 
     @property
     def more(self) -> bool:
-        """Poll again at once: an open run has bytes that nobody has read."""
-        return any(run.more for name in self._open if (run := self._remembered.get(name)))
+        """Poll again at once: an open run has bytes that nobody has read, or has not been looked into yet."""
+        opened = ((self._runs.get(name), self._remembered.get(name)) for name in self._open)
+        return any(run is not known or run.more for run, known in opened if run)
 
     def poll(self, now: float | None = None, budget_s: float = 0.05) -> bool:
         """Look at everything, then read for about `budget_s` seconds; whether anything has changed."""
@@ -108,7 +109,7 @@ class Feed:
         return run.series if run else None
 
     def log(self, run_id: str) -> LogBook | None:
-        """The log of an open run; asking for it has it read from the next poll on, and the longest unasked forgotten."""
+        """The log of an open run, read from the next poll on; those that nobody asked for in long are forgotten."""
         if self._logs[:1] != (run_id,):
             self._logs = (run_id, *(name for name in self._logs if name != run_id))[:LOGS]
         run = self._remembered.get(run_id)
