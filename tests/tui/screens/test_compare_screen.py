@@ -85,19 +85,36 @@ def test_the_screen_at_every_size(size: tuple[int, int], folder: Path) -> None:
     comparing(folder, EVERY, body, size)
 
 
+def aligned(pilot: Pilot[Any]) -> None:
+    """Each heading ends where the values below it do."""
+    shown = rows(pilot.app)
+    at = next(y for y, row in enumerate(shown) if "group or run" in row)
+    heading, values = shown[at], shown[at + 1]
+    for title in ("offline", "net dip", "to 90 %", "final", "AUC"):
+        assert title in heading, f"{title}\n{heading}\n{values}"
+        end = heading.index(title) + len(title)
+        assert values[end - 1] not in " │" and values[end] in " │", f"{title}\n{heading}\n{values}"
+
+
 @pytest.mark.parametrize("width", [80, 100, 120, 160, 200])
-def test_headings_end_where_their_values_do_whatever_the_size_was_before(width: int, folder: Path) -> None:
+def test_headings_end_where_their_values_do(width: int, folder: Path) -> None:
     async def body(pilot: Pilot[Any]) -> None:
+        aligned(pilot)
         await pilot.resize_terminal(width, 40)
         await pilot.pause()
-        shown = rows(pilot.app)
-        at = next(y for y, row in enumerate(shown) if "group or run" in row)
-        heading, values = shown[at], shown[at + 1]
-        for title in ("offline", "net dip", "to 90 %", "final", "AUC"):
-            end = heading.index(title) + len(title)
-            assert values[end - 1] not in " │" and values[end] in " │", f"{title}\n{heading}\n{values}"
+        aligned(pilot)
 
     comparing(folder, EVERY, body, (160, 40) if width < 160 else (80, 24))
+
+
+def test_headings_follow_the_room_of_the_table_although_nothing_is_painted_anew(folder: Path) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        for wide in (False, True):
+            screen(pilot).table.beside(wide, False)
+            await pilot.pause()
+            aligned(pilot)
+
+    comparing(folder, EVERY, body, (160, 50))
 
 
 def test_curves_are_aligned_at_the_switch_and_grouped_by_seed(folder: Path) -> None:
