@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -20,3 +22,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MOORE_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was() -> Iterator[None]:
+    """What a program of the engine fixes for its whole process does not reach the next test."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_grad_enabled(True)
+        torch.use_deterministic_algorithms(False)
