@@ -83,6 +83,9 @@ def draw(chosen: Options) -> int:
     from contextlib import suppress
     from threading import Thread
 
+    from moore_tui import memory
+
+    memory.spare()
     gc.disable()  # nothing that is made while it opens is garbage; the application enables it again
     feed = feed_for(chosen)
 
