@@ -15,6 +15,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from moore_engine.data import hdf5
 from moore_engine.data.errors import DataError
@@ -114,6 +116,12 @@ def check(seeds: range, good: Path, reader: tuple[ReadingProcess, Path], folder:
 def test_a_hundred_damaged_sets(start: int, good: Path, reader: Any, tmp_path: Path) -> None:
     counts = check(range(start, start + 25), good, reader, tmp_path)
     assert counts["refused"] >= 10
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(2_100, (1 << 31) - 1))
+def test_sets_damaged_as_hypothesis_likes(seed: int, good: Path, reader: Any, tmp_path: Path) -> None:
+    check(range(seed, seed + 1), good, reader, tmp_path)
 
 
 @pytest.mark.slow
