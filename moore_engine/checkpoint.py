@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moore_engine.rundir import RunDir, fsync_folder, read_json
+from moore_engine.rundir import RunDir, fsync, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,14 +79,14 @@ def save(
         files = dict(_write(tmp, state, like))
         manifest = {"v": 1, "number": number, "step": step, "t": round(time.time(), 3), "files": files, **facts}
         _write_durable(tmp / "manifest.json", json.dumps(manifest, indent=1).encode())
-        fsync_folder(tmp)
+        fsync(tmp)
         if final.exists():
             shutil.rmtree(final)
         tmp.rename(final)
     except BaseException:
         shutil.rmtree(tmp, ignore_errors=True)
         raise
-    fsync_folder(run.checkpoints)
+    fsync(run.checkpoints)
     return Checkpoint(final, manifest)
 
 
@@ -162,7 +162,7 @@ def _write(folder: Path, state: dict[str, Any], like: Checkpoint | None) -> Iter
             yield path.name, like.manifest["files"][path.name]
             continue
         save_file(tensors, path)
-        _fsync(path)
+        fsync(path)
         yield path.name, {"sha256": _sha256(path), "bytes": path.stat().st_size}
     text = json.dumps(tree).encode()
     _write_durable(folder / "state.json", text)
@@ -209,11 +209,6 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
 
 
 def _write_durable(path: Path, data: bytes) -> None:

@@ -74,12 +74,12 @@ def write_atomic(path: Path, text: str, *, durable: bool = True) -> None:
         tmp.unlink(missing_ok=True)
         raise
     if durable:
-        fsync_folder(path.parent)
+        fsync(path.parent)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` outlive a power cut."""
-    fd = os.open(folder, os.O_RDONLY)
+def fsync(path: Path) -> None:
+    """Make what a file holds, or a rename inside a folder, outlive a power cut."""
+    fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:

@@ -171,11 +171,6 @@ def minari_sets() -> Iterator[MinariSet]:
         )
 
 
-def minari_task(name: str) -> str | None:
-    """The task of the environment that a Minari set says it was made in."""
-    return _task_of(_metadata(minari_dir() / name.removeprefix(MINARI) / "data" / "metadata.json"))
-
-
 def _task_of(metadata: dict[str, Any]) -> str | None:
     try:
         found = json.loads(metadata["env_spec"])["id"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from moore_engine.data.catalogue import minari_dir
 from moore_engine.data.errors import DataError
+from moore_engine.rundir import fsync
 
 ABANDONED_S = 3600.0
 
@@ -43,7 +44,7 @@ def appearing(dataset_id: str) -> Iterator[Path]:
             if target.exists():
                 raise DataError(taken) from None
             raise
-        sync(target.parent)
+        fsync(target.parent)
     except OSError as error:
         raise DataError(
             f"{target} cannot be written ({error.strerror or error}): check the folder and its disk."
@@ -68,12 +69,3 @@ def _declare_namespace(folder: Path) -> None:
         part = folder / f".{mark.name}.part-{os.getpid()}"
         part.write_text("{}", encoding="utf-8")
         part.replace(mark)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or directory to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import gymnasium as gym
@@ -21,9 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from moore_engine.data.catalogue import minari_dir
 from moore_engine.data.errors import DataError
-from moore_engine.data.minari_place import appearing, sync
+from moore_engine.data.minari_place import appearing
 from moore_engine.data.minari_set import DATA_FILE, METADATA_FILE, OWN_KEY, parse
 from moore_engine.data.transitions import Bool
+from moore_engine.rundir import fsync
 
 MINARI_VERSION = "0.5.4"
 CHUNK_ROWS = 4096
@@ -122,7 +123,7 @@ def write_minari(
         }
         (data / METADATA_FILE).write_text(json.dumps(metadata), encoding="utf-8")
         for path in (*data.iterdir(), data):
-            sync(path)
+            fsync(path)
     return minari_dir() / dataset_id
 
 
@@ -159,11 +160,15 @@ def _write_episodes(
 ) -> None:
     following = rows.next_observations if rows.last_known and rows.next_observations is not None else rows.observations
     final = following[last].astype(rows.observations.dtype, copy=False)
+    above = (folder for key in infos for folder in reversed(PurePosixPath("infos", key).parents[:-1]))
+    folders = list(dict.fromkeys(map(str, above)))
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         writer = _Writer()
         start = 0
         for episode, stop in enumerate((last + 1).tolist()):
-            group = h5g.create(file.id, b"episode_%d" % episode)
+            group = writer.group(file.id, b"episode_%d" % episode)
+            for folder in folders:
+                writer.group(group, folder.encode())
             writer.attribute(group, b"id", episode)
             writer.attribute(group, b"total_steps", stop - start)
             writer.put(group, b"observations", np.concatenate((rows.observations[start:stop], final[episode, None])))
@@ -178,14 +183,17 @@ def _write_episodes(
 
 
 class _Writer:
-    """HDF5's low-level calls with all that does not change from one array to the next made once."""
+    """HDF5's low-level calls with what is the same for every array made once; no object keeps its time."""
 
     def __init__(self) -> None:
         self._scalar = h5s.create(h5s.SCALAR)
-        self._groups = h5p.create(h5p.LINK_CREATE)
-        self._groups.set_create_intermediate_group(True)
+        self._group = h5p.create(h5p.GROUP_CREATE)
+        self._group.set_obj_track_times(False)
         self._types: dict[Any, h5t.TypeID] = {}
         self._layouts: dict[tuple[int, ...], h5p.PropDCID] = {}
+
+    def group(self, within: h5g.GroupID, name: bytes) -> h5g.GroupID:
+        return h5g.create(within, name, gcpl=self._group)
 
     def attribute(self, group: h5g.GroupID, name: bytes, value: int) -> None:
         h5a.create(group, name, h5t.NATIVE_INT64, self._scalar).write(np.array(value, np.int64))
@@ -196,7 +204,7 @@ class _Writer:
         if kind is None:
             kind = self._types[values.dtype] = h5t.py_create(values.dtype, logical=True)
         space = h5s.create_simple(values.shape)
-        h5d.create(group, name, kind, space, self._layout(values.shape), self._groups).write(h5s.ALL, h5s.ALL, values)
+        h5d.create(group, name, kind, space, self._layout(values.shape)).write(h5s.ALL, h5s.ALL, values)
 
     def _layout(self, shape: tuple[int, ...]) -> h5p.PropDCID:
         layout = self._layouts.get(shape)

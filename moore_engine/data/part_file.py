@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from moore_engine.data.errors import DataError
+from moore_engine.rundir import fsync
 
 
 class PartFile:
@@ -95,9 +96,9 @@ class PartFile:
     def finish(self) -> None:
         """Flush the bytes to the disk and give them the target's name."""
         with self._disk():
-            _sync(self.path)
+            fsync(self.path)
             self.path.replace(self.target)
-            _sync(self.target.parent)
+            fsync(self.target.parent)
             self._note.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -165,11 +166,3 @@ def fault(path: Path, size: int | None, sha256: str | None) -> str:
 
 def _said(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

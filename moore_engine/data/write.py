@@ -11,6 +11,8 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moore_engine.rundir import fsync
+
 CHUNK_ROWS = 8192
 
 
@@ -72,17 +74,8 @@ def write_arrays(
                 file.create_dataset(key, data=values, chunks=chunk, compression="gzip", shuffle=True)
                 tick()
             more(file)
-        _sync(part)
+        fsync(part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """Flushes a file or directory to disk, so that a crash leaves the old file or the new one."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fsync(path.parent)

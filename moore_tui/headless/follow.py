@@ -89,9 +89,8 @@ class _View:
         self.run, self.signals, self.as_json = run, signals, as_json
         self.model, self.log, self.live = RunModel(run), tail.EventLog(run.events), Live()
         self._served = 0
-        self._stopping = self._killed = self._interrupted = False
+        self._stopping = self._interrupted = False
         self._told = ""
-        self._shown_before = False
 
     def watch(self) -> int:
         self._skip_old()
@@ -155,7 +154,6 @@ class _View:
 
     def _kill(self) -> None:
         self.live.above(f"killing {self.run.id}")
-        self._killed = True
         try:
             control.kill(self.run)
         except ConsoleError as error:

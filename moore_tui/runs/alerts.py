@@ -70,11 +70,11 @@ def dip(evaluations: tuple[Evaluation, ...]) -> str:
 
 
 def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
-    """The evaluations that a dip is judged by: the last offline one, those of the frozen policy, the first online."""
+    """The evaluations that a dip is judged by: those of the frozen policy and the first online ones."""
     found: list[Evaluation] = []
     for kind in ("eval", BASELINE):
         table = series.table(kind)
-        start = _last_offline(table.column("online")) if kind == "eval" else 0
+        start = _first_online(table.column("online")) if kind == "eval" else 0
         columns = [table.column(name, start) for name in ("epoch", "online", "return_mean", "score")]
         for row, (epoch, online, mean, score) in enumerate(zip(*columns, strict=False), start):
             if online and epoch > FIRST_EPOCHS:
@@ -86,6 +86,6 @@ def first_evaluations(series: RunSeries) -> tuple[Evaluation, ...]:
     return tuple(found)
 
 
-def _last_offline(online: array[float]) -> int:
-    """The row before the first online one."""
-    return max(0, (online.index(1) if 1 in online else len(online)) - 1)
+def _first_online(online: array[float]) -> int:
+    """Its row; the number of rows where there is none."""
+    return online.index(1) if 1 in online else len(online)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from moore_engine.rundir import RunDir, fsync_folder, is_locked
+from moore_engine.rundir import RunDir, fsync, is_locked
 from moore_tui.runs import identity, status, written
 from moore_tui.runs.errors import BadRunName, RunIsLive, RunNotFound
 
@@ -96,7 +96,7 @@ def create(folder: Path, config_for: Callable[[str], str], *, name: str = "", st
         for each in [name] if name else free_names(stem, folder):
             temporary.config.write_text(config_for(each), encoding="utf-8")
             if _move(temporary.path, folder / each):
-                fsync_folder(folder)
+                fsync(folder)
                 return RunDir(folder / each)
         check_name(name, folder)
         raise BadRunName(f"the run {name!r} cannot be made in {folder}")

@@ -6,41 +6,27 @@ import time
 from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
-
 from moore_tui.runs import alerts
 from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.figures import DASH, coarse, count, number, percent, rough, size
-from moore_tui.widgets.pane import Pane, RunView
-from moore_tui.widgets.reader import Reader
+from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.sheet import Line, cut, wrapped
 from moore_tui.widgets.states import STYLE, words
+from moore_tui.widgets.text_pane import TextPane
 
 NAMES = 9
 """Cells of the names at the left."""
 
 
-class DetailsPane(Pane):
+class DetailsPane(TextPane):
     number = 9
     title = "Details"
-    context = "text"
     HELP: ClassVar[str] = (
         "What the run is, where it stands, its last request and what became of it; the values in which its "
         "configuration differs from that of the first marked run (that one's in brackets); tags and note; and alerts: "
         "a dip at the switch beyond what an unchanged policy's evaluations would show, warnings, lines that could not "
         "be read."
     )
-
-    DEFAULT_CSS = """
-    DetailsPane > Reader { height: 1fr; margin: 1; }
-    """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.reader = Reader()
-
-    def compose(self) -> ComposeResult:
-        yield self.reader
 
     def key(self, view: RunView) -> Hashable:
         """The figures as they are told: what moves at every look must not paint the pane anew."""
@@ -58,13 +44,6 @@ class DetailsPane(Pane):
     def paint(self, view: RunView) -> None:
         self.caption(((self.title, ""), (f" · {view.snapshot.id}", "dim")))
         self.reader.fill(lines(view, self.inner_width, time.time()))
-
-    def clear(self) -> None:
-        super().clear()
-        self.reader.fill([])
-
-    def on_resize(self) -> None:
-        self.repaint()
 
     def summary(self, view: RunView) -> str:
         return ""

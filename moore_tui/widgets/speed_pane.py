@@ -6,14 +6,13 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
-from textual.app import ComposeResult
 
 from moore_tui.widgets import curves
 from moore_tui.widgets.figures import DASH, percent, rate
-from moore_tui.widgets.pane import Pane, RunView
-from moore_tui.widgets.reader import Reader
+from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.run_rows import left
 from moore_tui.widgets.sheet import Line, cut, fitting, length
+from moore_tui.widgets.text_pane import TextPane
 
 PARTS = "█▓▒░▚▞"
 ASCII_PARTS = "#=+-:."
@@ -21,26 +20,14 @@ LEVELS = "▁▂▃▄▅▆▇█"
 ASCII_LEVELS = "_.-=+*%#"
 
 
-class SpeedPane(Pane):
+class SpeedPane(TextPane):
     number = 6
     title = "Throughput"
-    context = "text"
     HELP: ClassVar[str] = (
         "Environment steps and updates a second, where the time went since the last report, what the trainer's "
         "process uses of this machine, and the last rates, one a cell. Memory is as the trainer tells it where its "
         "process is on another machine."
     )
-
-    DEFAULT_CSS = """
-    SpeedPane > Reader { height: 1fr; margin: 1; }
-    """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.reader = Reader()
-
-    def compose(self) -> ComposeResult:
-        yield self.reader
 
     def key(self, view: RunView) -> Hashable:
         shot, cards = view.snapshot, view.machine.cards if view.machine else ()
@@ -61,13 +48,6 @@ class SpeedPane(Pane):
             *(self._history(view, name, label, width) for name, label in RATES),
         ]
         self.reader.fill([cut(line, width) for line in lines if line])
-
-    def clear(self) -> None:
-        super().clear()
-        self.reader.fill([])
-
-    def on_resize(self) -> None:
-        self.repaint()
 
     def summary(self, view: RunView) -> str:
         last = (view.series.last("perf") if view.series is not None else None) or {}

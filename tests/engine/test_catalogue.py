@@ -136,5 +136,3 @@ def test_minari_sets_are_found_at_any_depth_and_through_links_but_not_when_hidde
         "damaged-v0": (None, None),
         "linked/far-v0": (None, None),
     }
-    assert catalogue.minari_task("minari:mujoco/hopper/medium-v0") == "Hopper-v5"
-    assert catalogue.minari_task("nowhere-v0") is None

@@ -143,9 +143,13 @@ class Terminal:
                 data = os.read(self.master, 65536)
                 if not data:
                     return
-                self.seen += data.decode()
+                self._take(data)
         except OSError:
             return
+
+    def _take(self, data: bytes) -> None:
+        """Called with what the terminal was sent."""
+        self.seen += data.decode()
 
 
 def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:

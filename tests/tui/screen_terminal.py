@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import fcntl
 import os
-import select
 import signal
 import struct
 import termios
@@ -62,15 +61,8 @@ class ScreenTerminal(Terminal):
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _read(self) -> None:
-        try:
-            while select.select([self.master], [], [], 0.01)[0]:
-                data = os.read(self.master, 65536)
-                if not data:
-                    return
-                self.bytes += len(data)
-                text = self._decoder.decode(data)
-                self.seen += text
-                self._stream.feed(text)
-        except OSError:
-            return
+    def _take(self, data: bytes) -> None:
+        self.bytes += len(data)
+        text = self._decoder.decode(data)
+        self.seen += text
+        self._stream.feed(text)

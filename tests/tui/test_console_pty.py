@@ -37,10 +37,15 @@ def terminals() -> Iterator[list[ScreenTerminal]]:
         terminal.end()
 
 
-def held_run(console: Console) -> RunDir:
-    """A run whose trainer has made ten evaluations and waits, alive."""
+def hold(console: Console) -> None:
+    """Trainers made from now on make ten evaluations and wait, alive."""
     script = [{"do": "wait", "value": "go", "update": 50}]
     console.tell(epochs=20, updates_per_epoch=5, script=script)
+
+
+def held_run(console: Console) -> RunDir:
+    """A run whose trainer waits so."""
+    hold(console)
     assert console("run", "quickstart", "--name", "r", "--detach").returncode == 0
     wait_for(lambda: console.snapshot("r").update == 50, "update 50")
     return console.run_dir("r")
@@ -72,9 +77,11 @@ def updates(run: RunDir) -> int:
 def test_a_hang_up_ends_the_console_alone_and_a_new_one_shows_the_same_curve(
     console: Console, terminals: list[ScreenTerminal]
 ) -> None:
-    run = held_run(console)
-    first = ScreenTerminal(console)
+    hold(console)
+    first = ScreenTerminal(console, "run", "quickstart", "--name", "r", "--watch")
     terminals.append(first)
+    run = console.run_dir("r")
+    wait_for(lambda: first.text() and run.exists() and console.snapshot("r").update == 50, "update 50")
     shown = curve(first)
     first.hang_up()
     wait_for(lambda: first.process.poll() is not None, "the console's end")

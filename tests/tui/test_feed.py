@@ -100,6 +100,28 @@ def test_a_renamed_run_has_its_new_name(tmp_path, feed):
     assert feed.series("two").table("eval").rows == 1
 
 
+def test_a_run_that_was_just_opened_is_still_to_be_read(tmp_path, feed):
+    finished(tmp_path, "one")
+    feed.poll()
+    assert not feed.more
+    feed.open(["one", "nowhere"])
+    assert feed.more
+    feed.poll()
+    assert not feed.more
+
+
+def test_only_the_logs_asked_for_last_are_kept(tmp_path, feed):
+    names = ["a", "b", "c", "d"]
+    for name in names:
+        finished(tmp_path, name)
+    feed.open(names)
+    feed.poll()
+    books = {name: feed.log(name) for name in names}
+    feed.poll()
+    assert feed.log("b") is books["b"]
+    assert feed.log("a") is not books["a"]
+
+
 def test_an_open_run_that_is_deleted_is_forgotten(tmp_path, feed):
     finished(tmp_path, "one")
     feed.open(["one"])
