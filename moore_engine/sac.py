@@ -30,7 +30,7 @@ class SAC:
     """Policy, twin Q, targets, temperature and their optimisers; `generator` draws the initial weights.
 
     Rates are per update, `target_entropy` in nats. The temperature starts at 1 and stays <= `temperature_max` if given.
-    Raises ValueError on sizes or bounds without meaning.
+    `actor_hidden` are the policy's widths, `hidden` if empty. Raises ValueError on sizes or bounds without meaning.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class SAC:
         action_dim: int,
         *,
         hidden: Sequence[int] = (256, 256),
+        actor_hidden: Sequence[int] = (),
         actor_lr: float = 3e-4,
         critic_lr: float = 3e-4,
         temperature_lr: float = 3e-4,
@@ -53,7 +54,7 @@ class SAC:
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if min(obs_dim, action_dim, batch, *hidden) < 1 or not hidden:
+        if min(obs_dim, action_dim, batch, *hidden, *actor_hidden) < 1 or not hidden:
             raise ValueError(f"sizes must be positive, got {obs_dim=} {action_dim=} {batch=} {hidden=}")
         if temperature_max is not None and temperature_max <= 0:
             raise ValueError(f"temperature_max must be positive, got {temperature_max}")
@@ -62,13 +63,13 @@ class SAC:
         self.gamma, self.tau, self.target_entropy = gamma, tau, target_entropy
         self.log_temperature_max = None if temperature_max is None else math.log(temperature_max)
         like = torch.zeros((), dtype=dtype, device=device)
-        chunk = CPU_CHUNK if like.device.type == "cpu" else DEVICE_CHUNK
+        actor, chunk = actor_hidden or hidden, CPU_CHUNK if like.device.type == "cpu" else DEVICE_CHUNK
         self.policy = Policy(
-            obs_dim, action_dim, hidden, log_std_min=log_std_min, log_std_max=log_std_max, like=like, chunk=chunk
+            obs_dim, action_dim, actor, log_std_min=log_std_min, log_std_max=log_std_max, like=like, chunk=chunk
         )
-        self.q = TwinQ(obs_dim, action_dim, hidden, like)
-        for net in (self.policy.net, *self.q.nets):
-            net.init(generator)
+        self.q = self._make_critics(hidden, like)
+        self.policy.net.init(generator)
+        self.q.init(generator)
         self.q.sync()
         self.log_temperature, self.temperature_grad = like.new_zeros(1, 1), like.new_zeros(1, 1)
         self.steps = torch.zeros((), dtype=torch.float32, device=device)
@@ -152,43 +153,28 @@ class SAC:
     def _allocate(self, like: Tensor) -> None:
         """Static memory. Columns of `inputs`, rows [1; obs; action]: (s, a), (s, a~), (s', a'), `batch` of each."""
         size, obs_rows = self.batch, 1 + self.obs_dim
-        first, second, both = slice(0, size), slice(size, 2 * size), slice(0, 2 * size)
+        first, second = slice(0, size), slice(size, 2 * size)
         self.inputs = like.new_ones(obs_rows + self.action_dim, 3 * size)
         self.data_inputs = self.inputs[1:, first]
         self.obs_inputs = self.inputs[1:obs_rows, size:].unflatten(1, (2, size))
         self.policy_inputs = self.inputs[:obs_rows, size:]
         self.policy_actions = self.inputs[obs_rows:, size:]
-        self.q_inputs, self.target_inputs = self.inputs[:, both], self.inputs[:, 2 * size :]
+        self.q_inputs, self.target_inputs = self.inputs[:, : 2 * size], self.inputs[:, 2 * size :]
 
         hidden = self.policy.sizes[1:-1]
-        self.policy_tape, self.target_tape, *self.q_tapes = (Tape(hidden, n * size, like) for n in (2, 1, 2, 2))
-        q_scratch, policy_scratch = Tape(hidden, 2 * size, like), self.target_tape
-        self.target_values, self.values, self.errors = (
-            [like.new_zeros(1, n * size) for _ in range(2)] for n in (1, 2, 2)
-        )
-        self.q_backwards = [
-            Backward(net, grads, tape, self.q_inputs, error, q_scratch, fit=first)
-            for net, grads, tape, error in zip(self.q.nets, self.q.grad_nets, self.q_tapes, self.errors, strict=True)
-        ]
+        self.policy_tape, shared = Tape(hidden, 2 * size, like), self._allocate_critics(like)
         self.dist = self.policy.dist(2 * size)
         self.log_prob, self.next_log_prob = self.dist.log_prob[:, first], self.dist.log_prob[:, second]
         self.dist_backward = TanhGaussianBackward(self.dist, size)
         self.policy_backward = Backward(
             self.policy.net, self.policy.grad_net, self.policy_tape, self.policy_inputs, self.dist_backward.dhead,
-            policy_scratch, back=first,
+            Tape(hidden, size, like) if shared is None or hidden != self.q.sizes[1:-1] else shared, back=first,
         )  # fmt: skip
 
         self.y, self.discount, self.min_q = (like.new_zeros(1, size) for _ in range(3))
         self.gammas = like.new_full((1, size), self.gamma)
-        self.residuals = [like.new_zeros(1, size) for _ in range(2)]
-        self.data_values, self.policy_values = zip(*(value.split(size, 1) for value in self.values), strict=True)
-        self.data_errors, self.policy_errors = zip(*(error.split(size, 1) for error in self.errors), strict=True)
         self.share, self.minus_share = like.new_full((1, size), 1.0 / size), like.new_full((1, size), -1.0 / size)
         self.daction = like.new_zeros(self.action_dim, size)
-        self.dactions = [
-            (net.weights[0][obs_rows:], back.errors[0][:, second])
-            for net, back in zip(self.q.nets, self.q_backwards, strict=True)
-        ]
         self.temperature, self.one = like.new_ones(1, 1), torch.ones_like(self.steps)
         self.scales, self.scaled_temperature = like.new_tensor([-1.0, 1.0 / size, 2.0 / size]), like.new_zeros(1, 3)
         self.minus_temperature, *self.temperature_shares = self.scaled_temperature.split(1, 1)
@@ -196,6 +182,29 @@ class SAC:
         self.sums = {name: like.new_zeros(1, size) for name in ("q", "actor", "entropy", "q_mean")}
         self.sums["temperature"] = like.new_zeros(1, 1)
         self.count = torch.zeros_like(self.steps)
+
+    def _make_critics(self, hidden: Sequence[int], like: Tensor) -> TwinQ:
+        return TwinQ(self.obs_dim, self.action_dim, hidden, like)
+
+    def _allocate_critics(self, like: Tensor) -> Tape | None:
+        """The critics' static memory; of it the tape that the policy's backward pass may use for its errors."""
+        size, hidden = self.batch, self.q.sizes[1:-1]
+        self.target_tape, *self.q_tapes, scratch = (Tape(hidden, n * size, like) for n in (1, 2, 2, 2))
+        self.target_values, self.values, self.errors = (
+            [like.new_zeros(1, n * size) for _ in range(2)] for n in (1, 2, 2)
+        )
+        self.q_backwards = [
+            Backward(net, grads, tape, self.q_inputs, error, scratch, fit=slice(size))
+            for net, grads, tape, error in zip(self.q.nets, self.q.grad_nets, self.q_tapes, self.errors, strict=True)
+        ]
+        self.residuals = [like.new_zeros(1, size) for _ in range(2)]
+        self.data_values, self.policy_values = zip(*(value.split(size, 1) for value in self.values), strict=True)
+        self.data_errors, self.policy_errors = zip(*(error.split(size, 1) for error in self.errors), strict=True)
+        self.dactions = [
+            (net.weights[0][1 + self.obs_dim :], back.errors[0][:, size:])
+            for net, back in zip(self.q.nets, self.q_backwards, strict=True)
+        ]
+        return self.target_tape
 
     def _load(self, batch: Tensor) -> None:
         """Copy obs | action into the first block of columns, obs and next_obs into the other two."""

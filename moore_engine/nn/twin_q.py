@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from moore_engine.nn.mlp import MLP
@@ -20,6 +21,11 @@ class TwinQ:
 
     def _pair(self, flat: Tensor) -> list[MLP]:
         return [MLP(self.sizes, half) for half in flat.chunk(2)]
+
+    def init(self, generator: torch.Generator) -> None:
+        """Draw the networks' weights."""
+        for net in self.nets:
+            net.init(generator)
 
     def sync(self) -> None:
         """Copy the networks into their targets."""
