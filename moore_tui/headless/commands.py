@@ -200,13 +200,18 @@ def eval_(
 def export(
     run: o.RunName,
     checkpoint: o.Which = "latest",
+    tensorboard: o.TensorBoard = False,
     output: o.Output = None,
     runs_dir: o.RunsDir = None,
     as_json: o.Json = False,
-) -> NoReturn:
-    """Write a saved policy for other programs."""
+) -> int:
+    """Write a saved policy for other programs, or the curves for TensorBoard."""
     from moore_tui.headless import find, tools
 
+    if tensorboard:
+        from moore_tui.headless import tensorboard_command
+
+        return tensorboard_command.write(run, runs_dir, checkpoint=checkpoint, output=output, as_json=as_json)
     tools.become("export", str(find.run(run, runs_dir).path), checkpoint=checkpoint, output=output, json=as_json)
 
 

@@ -56,6 +56,7 @@ Episodes = Annotated[int | None, typer.Option(metavar="N", min=1, help="Number o
 EpisodeSeed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of the episodes.")]
 Video = Annotated[str | None, typer.Option(metavar="FILE", help="Record the first episode here.")]
 Output = Annotated[str | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write it.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write the events as TensorBoard reads them.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A few seconds instead of a minute.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Open the console on it; leaving that ends nothing.")]
 Hz = Annotated[
