@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "numpy", "textual", "gymnasium", "mujoco", "h5py", "matplotlib")
 LIGHT_ENGINE = ("config", "control", "events", "presets", "rundir", "schema")
 LIGHT_CONSOLE = ("cli", "keeper", "runs", "launchers", "headless", "opening", "options", "terminal")
-NUMERIC = ("buffers", "dynamics", "fit", "nn", "rollout", "row_sampler", "sac", "samplers", "streams", "sumtree")
+NUMERIC = (
+    "buffers", "cql", "dynamics", "fit", "nn", "rollout", "row_sampler", "sac", "samplers", "streams", "sumtree",
+)  # fmt: skip
 
 
 def modules(package: str, rooms: tuple[str, ...]) -> list[str]:
