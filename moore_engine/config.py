@@ -1,7 +1,8 @@
 """Resolve, check, write and read a run's configuration.
 
-A flag beats the environment, which beats the project file, which beats the preset or file, which beats the default
-(moore_engine/schema.py). Every error is a ConfigError of one sentence.
+A flag beats the environment, which beats the project file, which beats a file, which beats the algorithm's preset,
+which beats the data set's preset, which beats the default (moore_engine/schema.py). Every error is a ConfigError of one
+sentence.
 """
 
 from __future__ import annotations
@@ -15,9 +16,19 @@ import msgspec
 import tomli
 
 from moore_engine.config_checks import check_across, convert, describe, kind_of
-from moore_engine.presets import ConfigError, Layer, layer, nearest, preset_layers, profile_layer, read_toml
+from moore_engine.presets import (
+    ConfigError,
+    Layer,
+    algorithm_layers,
+    algorithm_of,
+    layer,
+    nearest,
+    preset_layers,
+    profile_layer,
+    read_toml,
+)
 from moore_engine.presets import names as presets
-from moore_engine.schema import ALGORITHMS, SECTIONS, Config, attribute, get, keys
+from moore_engine.schema import ALGORITHMS, SECTIONS, Config, attribute, get, keys, stages
 
 __all__ = [
     "ALGORITHMS",
@@ -55,6 +66,7 @@ LIVE_KEYS = frozenset(
 """Keys that a request may change in a running trainer; `live_keys` says which of them in whose."""
 
 FLAGS = {
+    "algo": "run.algo",
     "seed": "run.seed",
     "data": "data.path",
     "name": "run.name",
@@ -92,28 +104,41 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     profile: str | None = None,
 ) -> Resolved:
-    """Put the layers together, lowest first: default, preset or FILE.toml, profile, project file, environment, flags.
+    """Put the layers together, lowest first: default, data set's preset, algorithm's preset, FILE.toml, profile,
+    project file, environment, flags.
 
     `project` is the project file's path (skipped if there is none), `env` the environment (only MOORE_SECTION__KEY is
-    read), `sets` the `section.key=value` of --set, `flags` values by FLAGS' names (None is skipped).
+    read), `sets` the `section.key=value` of --set, `flags` values by FLAGS' names (None is skipped; `algo` may name a
+    variant of an algorithm's preset).
     Raises ConfigError.
     """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    variant = given.get("algo")
+    if variant is not None:
+        given["algo"] = algorithm_of(variant)
+    over = [layer(read_toml(project), project)] if project is not None and project.is_file() else []
+    over += [_environment(env or {}), _set_layer(sets), {FLAGS[name]: (given[name], f"--{name}") for name in given}]
+    builtin, own = preset_layers(preset_or_file) if preset_or_file is not None else ([], [])
+    wanted = _stacked([*builtin, *own, *over])
+    algo, task = wanted["run.algo"][0], wanted["data.task"][0]
+    if variant is not None or not any(each.get("run.algo", ("",))[0] == algo for each in builtin):
+        builtin += algorithm_layers(variant or algo, Path(str(preset_or_file)).stem, task)
+    below = _stacked([*builtin, *own])
+    if profile is not None:
+        below |= _checked(profile_layer(profile, {key: value for key, (value, _) in below.items()}))
+    merged = _stacked([below, *over])
+    config = _build({key: value for key, (value, _) in merged.items()})
+    own_alpha = merged["online.alpha"] != below["online.alpha"]
+    return Resolved(config, {key: source for key, (_, source) in merged.items()}, _remarks(config, own_alpha))
+
+
+def _stacked(layers: Sequence[Layer]) -> Layer:
+    """All keys: the defaults, and over them the layers, lowest first."""
     config = Config()
     merged: Layer = {key: (get(config, key), "default") for key in keys()}
-    for each in preset_layers(preset_or_file) if preset_or_file is not None else []:
-        merged.update(_checked(each))
-    if profile is not None:
-        merged.update(_checked(profile_layer(profile, {key: value for key, (value, _) in merged.items()})))
-    below = dict(merged)
-    if project is not None and project.is_file():
-        merged.update(_checked(layer(read_toml(project), project)))
-    merged.update(_checked(_environment(env or {})))
-    merged.update(_checked(_set_layer(sets)))
-    given = {FLAGS[name]: (value, f"--{name}") for name, value in (flags or {}).items() if value is not None}
-    merged.update(_checked(given))
-    config = _build({key: value for key, (value, _) in merged.items()})
-    own_alpha = merged["online.alpha"] is not below["online.alpha"]
-    return Resolved(config, {key: source for key, (_, source) in merged.items()}, _remarks(config, own_alpha))
+    for each in layers:
+        merged |= _checked(each)
+    return merged
 
 
 def load(path: Path | str) -> Config:
@@ -175,15 +200,15 @@ def live_keys(algo: str) -> frozenset[str]:
 
 
 def check_launchable(config: Config) -> None:
-    """Raise ConfigError unless the data set is named, which may name the task itself; a collection has none yet, so it
-    must name the task."""
+    """Raise ConfigError unless the data set is named, which may name the task itself; an algorithm without an offline
+    stage needs none, but then the task."""
     if config.run.algo == "collect":
         for key in ("data.path", "run.from"):
             if get(config, key):
                 raise ConfigError(f'{key} = {toml(get(config, key))} has no meaning where run.algo = "collect".')
-    elif not config.data.path:
+    elif not config.data.path and "offline" in stages(config.run.algo):
         raise ConfigError("data.path is empty: name a data set with --data FILE, or start from the preset quickstart.")
-    if not config.data.task and config.run.algo == "collect":
+    if not config.data.task and not config.data.path:
         raise ConfigError("data.task is empty: name the Gymnasium task with --task Hopper-v4.")
 
 

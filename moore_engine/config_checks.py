@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from moore_engine.presets import ConfigError, nearest
-from moore_engine.schema import ALGORITHMS, SECTIONS, Collect, Config, get, keys
+from moore_engine.schema import ALGORITHMS, SECTIONS, Collect, Config, get, keys, stages
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}")
 DEFAULTS = Config()
@@ -154,7 +154,10 @@ def check_across(config: Config) -> None:
     _check_divides(
         "offline.rollout_every", offline.rollout_every, "offline.updates_per_epoch", offline.updates_per_epoch
     )
+    if sac.critic_subset > sac.critics:
+        raise ConfigError(f"sac.critic_subset = {sac.critic_subset} is more than sac.critics = {sac.critics}.")
     if config.run.algo != "collect":
+        _check_divides("online.update_every", online.update_every, "online.steps_per_epoch", online.steps_per_epoch)
         _check_divides("online.model_every", online.model_every, "online.steps_per_epoch", online.steps_per_epoch)
     if online.sampler == "custom" and not online.priority:
         raise ConfigError('online.sampler = "custom" needs a function: set online.priority = "pkg.module:function".')
@@ -164,6 +167,13 @@ def check_across(config: Config) -> None:
         )
     if online.initial_rollout and online.sampler == "online_only":
         raise ConfigError("online.initial_rollout has no rows to start from with online.sampler = online_only.")
+    if online.initial_rollout and "offline" not in stages(config.run.algo):
+        raise ConfigError(f"online.initial_rollout has no rows to start from with run.algo = {config.run.algo}.")
+    growth = online.rollout_growth
+    if growth and (len(growth) != 4 or growth[0] >= growth[1]):
+        raise ConfigError(
+            f"online.rollout_growth = {list(growth)} is not four numbers: first epoch, a later epoch, H there, H here."
+        )
     if config.run.algo == "collect":
         _check_collect(config.collect)
     if (data.ref_min is None) != (data.ref_max is None):

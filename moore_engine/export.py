@@ -30,7 +30,7 @@ class Exported(NamedTuple):
 def export_policy(module: torch.nn.Sequential, directory: str | Path, obs_dim: int, *, seed: int = 0) -> Exported:
     """Write `policy.pt` (TorchScript) and `policy.onnx` (input `obs` (n, obs_dim), output `action`) into `directory`.
 
-    `module` maps observations to actions by Linear, ReLU, Tanh and Affine layers, on the CPU. Each file is loaded
+    `module` maps observations to actions by Linear, ReLU, Tanh, Affine and Clip layers, on the CPU. Each file is loaded
     again and compared with it on random observations; only files whose actions differ by at most 1e-5 (times the
     largest action where that is above 1) are put in place. Raises ExportError otherwise, also where onnx or
     onnxruntime is missing.
@@ -96,7 +96,7 @@ def _session(path: Path) -> Callable[[Any], Any]:
 
 
 def _write_onnx(module: torch.nn.Sequential, path: Path, obs: torch.Tensor) -> None:
-    """One ONNX node a layer (two for Affine), so that no exporter of torch's, which change by version, is needed."""
+    """One ONNX node a layer (two for Affine and Clip), so that no exporter of torch's, which change by version, is needed."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -114,8 +114,13 @@ def _write_onnx(module: torch.nn.Sequential, path: Path, obs: torch.Tensor) -> N
             case "Affine":
                 nodes.append(helper.make_node("Mul", [value, f"{k}.scale"], [f"scaled{k}"]))
                 nodes.append(helper.make_node("Add", [f"scaled{k}", f"{k}.offset"], [out]))
+            case "Clip":
+                nodes.append(helper.make_node("Max", [value, f"{k}.low"], [f"raised{k}"]))
+                nodes.append(helper.make_node("Min", [f"raised{k}", f"{k}.high"], [out]))
             case name:
-                raise ExportError(f"a policy with a {name} layer cannot be exported: Linear, ReLU, Tanh, Affine can")
+                raise ExportError(
+                    f"a policy with a {name} layer cannot be exported: Linear, ReLU, Tanh, Affine, Clip can"
+                )
         value = out
     kind = helper.np_dtype_to_tensor_dtype(obs.numpy().dtype)
     action_dim = module(obs[:1]).shape[1]

@@ -40,12 +40,39 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else f"; known: {', '.join(options)}."
 
 
-def preset_layers(preset_or_file: str | Path) -> list[Layer]:
+def variants() -> tuple[str, ...]:
+    """Presets of algorithms, for `--algo`; those for one data set or task only are found by themselves."""
+    stems = sorted(path.stem for path in (FOLDER / "algorithms").glob("*.toml"))
+    return tuple(stem for stem in stems if "algo" in _read(stem).get("run", {}))
+
+
+def algorithm_of(variant: str) -> str:
+    """The algorithm that a preset of algorithms is for; `variant` itself if there is no such preset."""
+    return str(_read(variant)["run"]["algo"]) if variant in variants() else variant
+
+
+def algorithm_layers(variant: str, preset: str, task: str) -> list[Layer]:
+    """Settings of an algorithm's preset, base first: the one for this preset of a data set, or else for the task's
+    family, if there is one. None for algorithms whose settings stand in the data sets' presets."""
+    family = task.rpartition(":")[2].partition("-")[0].lower()
+    for stem in (f"{variant}-{preset}", f"{variant}-{family}", variant):
+        if (path := FOLDER / "algorithms" / f"{stem}.toml").is_file():
+            return preset_layers(path)[0]
+    return []
+
+
+def _read(stem: str) -> dict[str, Any]:
+    return read_toml(FOLDER / "algorithms" / f"{stem}.toml")
+
+
+def preset_layers(preset_or_file: str | Path) -> tuple[list[Layer], list[Layer]]:
     """Settings of a preset or a file and all it extends, base first: "section.key" -> (value, where it came from).
 
-    Raises ConfigError for an unknown name, an unreadable or malformed file, and a preset that extends itself.
+    First those of built-in presets, then those of files. Raises ConfigError for an unknown name, an unreadable or
+    malformed file, and a preset that extends itself.
     """
-    layers: list[Layer] = []
+    builtin: list[Layer] = []
+    own: list[Layer] = []
     seen: list[Path] = []
     path: Path | None = find(preset_or_file)
     while path is not None:
@@ -53,10 +80,10 @@ def preset_layers(preset_or_file: str | Path) -> list[Layer]:
             raise ConfigError(f"{seen[-1]} extends {path}, which extends it: a preset cannot build on itself.")
         seen.append(path)
         table = read_toml(path)
-        layers.insert(0, layer(table, path))
+        (builtin if path.is_relative_to(FOLDER) else own).insert(0, layer(table, path))
         parent = table.get("extends")
         path = None if parent is None else find(parent, beside=path.parent)
-    return layers
+    return builtin, own
 
 
 def profile_layer(name: str, current: Mapping[str, Any]) -> Layer:
@@ -84,7 +111,7 @@ def find(preset_or_file: str | Path, beside: Path | None = None) -> Path:
         if not path.is_file():
             raise ConfigError(f"There is no file {path}; name a TOML file or one of the presets {', '.join(names())}.")
         return path.resolve()
-    for folder in (FOLDER, FOLDER / "base"):
+    for folder in (FOLDER, FOLDER / "algorithms", FOLDER / "base"):
         if (folder / f"{text}.toml").is_file():
             return folder / f"{text}.toml"
     raise ConfigError(f'There is no preset "{text}"{nearest(text, names())}')

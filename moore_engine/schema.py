@@ -5,16 +5,48 @@ Defaults are MOORe's online values (arXiv 2201.10070, Sec. 4) on MOPO's official
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+BOTH, ONLINE = ("offline", "online"), ("online",)
+
+
+class Algorithm(NamedTuple):
+    """An algorithm for people and the loop: what it is, the stages it has, where its class lives (module:Class)."""
+
+    about: str
+    stages: tuple[str, ...]
+    where: str
+
+
+_HOME = "moore_engine.algorithms"
 ALGORITHMS = {
-    "moore": "MOPO offline, then online fine-tuning with prioritised sampling (MOORe, Algorithm 1)",
-    "mopo": "the offline stage only (MOPO)",
-    "collect": "a data set made in the task by D4RL's protocol, with SAC",
-}
+    "moore": Algorithm(
+        "MOPO offline, then online fine-tuning with prioritised sampling (MOORe, Algorithm 1)",
+        BOTH,
+        f"{_HOME}.moore:MOORe",
+    ),
+    "mopo": Algorithm("the offline stage only (MOPO)", ("offline",), f"{_HOME}.mopo:MOPO"),
+    "mbpo": Algorithm("MOORe's loop from scratch, without data and penalty (MBPO)", ONLINE, f"{_HOME}.mbpo:MBPO"),
+    "awac": Algorithm("advantage-weighted actor-critic, offline then online on one buffer", BOTH, f"{_HOME}.awac:AWAC"),
+    "balanced_replay": Algorithm(
+        "five CQL agents offline, then their ensemble online on rows balanced by a density ratio", BOTH,
+        f"{_HOME}.balanced_replay:BalancedReplay",
+    ),
+    "cql": Algorithm("conservative Q-learning offline, then plain fine-tuning online", BOTH, f"{_HOME}.cql:CQL"),
+    "collect": Algorithm(
+        "a data set made in the task by D4RL's protocol, with SAC", ONLINE, "moore_engine.collect.collection:Collection"
+    ),
+}  # fmt: skip
+"""The one table: an algorithm is its line here, its file and its preset."""
+
+
+def stages(algo: str) -> tuple[str, ...]:
+    """The stages that a run of this algorithm has; both of one that is unknown here."""
+    return ALGORITHMS[algo].stages if algo in ALGORITHMS else BOTH
+
 
 Count = Annotated[int, Meta(ge=1)]
 CountOrZero = Annotated[int, Meta(ge=0)]
@@ -83,6 +115,15 @@ class Sac(Section, frozen=True):
         256,
         256,
     )
+    actor_hidden: Annotated[
+        tuple[Count, ...], about("units in each hidden layer of AWAC's actor; [] = sac.hidden")
+    ] = ()
+    actor_weight_decay: Annotated[NotNegative, about("weight decay of AWAC's actor")] = 0.0
+    critics: Annotated[int, Meta(ge=2), about("Q networks; above 2 the actor follows their mean (REDQ)")] = 2
+    critic_subset: Annotated[
+        Count, about("random target networks whose minimum is the target, at most sac.critics")
+    ] = 2
+    layer_norm: Annotated[bool, about("layer normalisation in the critics' hidden layers")] = False
     actor_lr: Annotated[Rate, about("Adam learning rate of the actor")] = 3e-4
     critic_lr: Annotated[Rate, about("Adam learning rate of both critics")] = 3e-4
     temperature_lr: Annotated[Rate, about("Adam learning rate of the temperature")] = 3e-4
@@ -118,6 +159,17 @@ class Online(Section, frozen=True):
     rollout_batch: Annotated[Count, about("rollout starts each time (R)")] = 100_000
     rollout_length: Annotated[Count, about("model steps in a rollout (H)")] = 5
     updates_per_step: Annotated[CountOrZero, about("SAC updates for each environment step (N)")] = 20
+    update_every: Annotated[
+        Count, about("environment steps between blocks of updates; a block has updates_per_step times as many")
+    ] = 1
+    random_steps: Annotated[CountOrZero, about("first steps, whose actions are uniform and teach nothing yet")] = 0
+    warmup_steps: Annotated[
+        CountOrZero, about("first steps, taken by the policy as it comes, while nothing is learned yet")
+    ] = 0
+    rollout_growth: Annotated[
+        tuple[Count, ...],
+        about("[first epoch, last epoch, H there, H here]: H grows linearly in between; [] = rollout_length"),
+    ] = ()
     sampler: Annotated[
         Literal["priority", "uniform", "half_half", "online_only", "custom"],
         about("which rows fits and rollout starts draw"),
@@ -135,6 +187,35 @@ class Online(Section, frozen=True):
         False
     )
     penalty_anneal: Annotated[bool, about("scale the penalty by the offline share P_off")] = False
+
+
+class Cql(Section, frozen=True):
+    weight: Annotated[NotNegative, about("weight of the conservative term in the critics' loss, offline")] = 5.0
+    online_weight: Annotated[NotNegative, about("the same online; 0 = plain fine-tuning")] = 0.0
+    actions: Annotated[Count, about("actions of each kind that the conservative term samples in a state")] = 10
+
+
+class Awac(Section, frozen=True):
+    temperature: Annotated[Rate, about("divides the advantage in the weights (lambda; beta of the softmax)")] = 1 / 3
+    weighting: Annotated[
+        Literal["exp", "softmax"],
+        about("weights of the actor's loss: clamped exponentials, or a softmax over the batch"),
+    ] = "exp"
+    weight_max: Annotated[Rate, about("clamp of an exponential weight")] = 100.0
+    normalize: Annotated[bool, about("standardise observations by the offline mean and standard deviation")] = True
+
+
+class Balanced(Section, frozen=True):
+    agents: Annotated[Count, about("CQL agents of the offline stage, members of the online ensemble")] = 5
+    fraction: Annotated[
+        float, Meta(gt=0, lt=1), about("share of online rows that a new row's priority aims at (f)")
+    ] = 0.5
+    ratio_hidden: Annotated[
+        tuple[Count, ...], Meta(min_length=1), about("units in each hidden layer of the density ratio's network")
+    ] = (256, 256)
+    ratio_lr: Annotated[Rate, about("Adam learning rate of the density ratio")] = 3e-4
+    ratio_temperature: Annotated[Rate, about("a priority is the ratio to the power of 1 over this")] = 5.0
+    first_epoch: Annotated[Count, about("updates of the first online epoch, as a multiple of the others'")] = 10
 
 
 class Eval(Section, frozen=True):
@@ -185,6 +266,9 @@ class Config(Section, frozen=True):
     sac: Sac = Sac()
     offline: Offline = Offline()
     online: Online = Online()
+    cql: Cql = Cql()
+    awac: Awac = Awac()
+    balanced: Balanced = Balanced()
     eval: Eval = Eval()
     checkpoint: Checkpoint = Checkpoint()
     collect: Collect = Collect()
@@ -197,6 +281,9 @@ SECTIONS: dict[str, type[Section]] = {
     "sac": Sac,
     "offline": Offline,
     "online": Online,
+    "cql": Cql,
+    "awac": Awac,
+    "balanced": Balanced,
     "eval": Eval,
     "checkpoint": Checkpoint,
     "collect": Collect,

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from moore_engine import checkpoint, config, control
 from moore_engine.events import EventWriter
 from moore_engine.rundir import Beat, Lease, RunDir
+from moore_engine.schema import stages
 
 LOOK_S, BEAT_S, DISK_S = 0.1, 1.0, 5.0
 """Seconds between looks at control/, heartbeats, and tries on a full disk."""
@@ -180,9 +181,8 @@ class Session:
             self._perf_at = now + min(PERF_S[1], max(PERF_S[0], (now - self._began) / 200))
 
     def _before_all(self) -> dict[str, Any]:
-        """The position of a run that has not begun; a collection has no offline stage."""
-        stage = "online" if self.config.run.algo == "collect" else "offline"
-        return {"stage": stage, "epoch": 1, "update": 0, "env_step": 0}
+        """The position of a run that has not begun."""
+        return {"stage": stages(self.config.run.algo)[0], "epoch": 1, "update": 0, "env_step": 0}
 
     def _serve(self, request: control.Request) -> None:
         try:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from moore_engine import checkpoint, config
+from moore_engine.buffers import Layout
 from moore_engine.config import Config
 from moore_engine.data.catalogue import MINARI, minari_dir
 from moore_engine.data.source import DataError, load, present
@@ -96,7 +97,11 @@ def take_up(session: Session, subject: Resumable, **facts: Any) -> None:
 
 
 def load_data(settings: Config, trust: frozenset[str]) -> Transitions:
-    """The run's data set, checked against the sha256 that was frozen with the run."""
+    """The run's data set, checked against the sha256 that was frozen with the run; no rows where it has none."""
+    if not settings.data.path:
+        env = Env(settings.data.task, 0, trust_code=trust)
+        env.close()
+        return Transitions.none(Layout(env.obs_dim, env.action_dim))
     if not present(settings.data.path):
         raise StartError(
             f"there is no data set {settings.data.path} any more: point to it with `moore-console resume RUN --data "

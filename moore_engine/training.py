@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from moore_engine import scores
-from moore_engine.algorithms import ALGORITHMS
+from moore_engine.algorithms import algorithm
+from moore_engine.algorithms.base import ModelBased
 from moore_engine.buffers import Layout, ReplayTable
 from moore_engine.config import Config
 from moore_engine.envs import Env
@@ -70,16 +71,21 @@ class Training:
     ) -> None:
         layout = Layout(data.obs_dim, data.action_dim)
         room = config.online.epochs * config.online.steps_per_epoch
-        replay = ReplayTable(layout, torch.from_numpy(data.table), room, device)
+        kind = algorithm(config.run.algo)
+        offline = torch.from_numpy(data.table if "offline" in kind.STAGES else data.table[:0])
+        replay = ReplayTable(layout, offline, room, device)
         self.config, self.device = config, device
-        self.counters = Counters()
+        self.counters = Counters(stage=kind.STAGES[0])
         self.replay = replay
         name = config.online.priority
         priority = load_function("online.priority", name, trust) if name else None
-        self.algo = ALGORITHMS[config.run.algo](config, replay, termination, device, priority)
+        self.algo = kind(config, replay, termination, device, priority)
         self.env = Env(config.data.task, stream_seed(config.run.seed, "env"), trust_code=trust)
         self._evaluators = Evaluators(config.data.task, config.run.seed, device=device, trust_code=trust)
         self._started = (time.monotonic(), 0)
+        if self.counters.stage == "online":
+            self.algo.go_online()
+            self.env.reset()
 
     def configure(self, config: Config) -> None:
         """Take a changed configuration; it holds from the next phase (alpha from the next epoch).
@@ -124,13 +130,15 @@ class Training:
         if done < 100:
             return None
         off, on = self.config.offline, self.config.online
-        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in self.algo.STAGES else 0
-        left = off.epochs * off.updates_per_epoch + online - self.counters.update
+        stages = self.algo.STAGES
+        offline = off.epochs * off.updates_per_epoch if "offline" in stages else 0
+        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in stages else 0
+        left = offline + online - self.counters.update
         return max(0.0, left * (time.monotonic() - since) / done)
 
     def doing(self) -> str:
         """The phase under way in words, with the progress of a model fit, which has no known end."""
-        fitted = self.algo.dynamics.progress
+        fitted = self.algo.progress if isinstance(self.algo, ModelBased) else None
         if self.counters.open == "fit" and fitted is not None:
             return f"fitting the models: epoch {fitted[0] + 1}, {fitted[1]} minibatches"
         return self.counters.open

@@ -6,15 +6,16 @@ Reward r - lambda u(s, a), u the ensemble's uncertainty (Sec. 4.2); rows are dra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from moore_engine.algorithms.base import ModelBased, Tick
 from moore_engine.buffers import ModelBuffer, ReplayTable
 from moore_engine.capture import Captured
 from moore_engine.dynamics import Dynamics, mix_moments
+from moore_engine.nn.tanh_gaussian import Bounds
 from moore_engine.rollout import Termination, rollout
 from moore_engine.row_sampler import Priority, RowSampler
 from moore_engine.sac import SAC
@@ -24,13 +25,11 @@ from moore_engine.streams import generator
 if TYPE_CHECKING:
     from moore_engine.config import Config
 
-Tick = Callable[[], None]
-
 CPU_CHUNK, GPU_CHUNK = 1024, 65536
 """Rollout starts at a time: what stays in a CPU's cache; what fills a GPU."""
 
 
-class MOPO:
+class MOPO(ModelBased):
     """The offline stage, and all that the online one inherits: models, elites, scaler, policy, critics, temperature.
 
     `replay` holds the real rows, `model_rows` is D_model. The methods are the phases of Algorithm 1; each is a pure
@@ -44,10 +43,8 @@ class MOPO:
         priority: Priority | None = None,
     ) -> None:  # fmt: skip
         """`priority`, the function of the online sampler `custom`, serves algorithms that go online."""
+        super().__init__(config, replay, termination, device, priority)
         layout, model, sac = replay.layout, config.model, config.sac
-        self.config, self.replay, self.termination, self.device = config, replay, termination, device
-        self.seed = config.run.seed
-        self.online = False
         self.sampler: StratumSampler | RowSampler = StratumSampler("uniform")
         self.dynamics = Dynamics(
             layout.obs_dim, layout.action_dim, networks=model.networks, elites=model.elites, hidden=model.hidden,
@@ -108,8 +105,14 @@ class MOPO:
         self.model_rows.sample(self._batch[real:], self.noise)
         self._sac_step()
 
+    def ready(self) -> bool:
+        """Updates begin with the first rollout."""
+        return len(self.model_rows) > 0
+
+    def metrics(self) -> dict[str, float]:
+        return self.sac.metrics()
+
     def act(self, obs: Tensor, step: int) -> Tensor:
-        """The stochastic action (1, action_dim) in [-1, 1] for `obs` (1, obs_dim) at environment step `step`."""
         return self.sac.act(obs, generator(self.seed, "act", step, device=self.device))
 
     def share(self) -> dict[str, Any]:
@@ -123,8 +126,11 @@ class MOPO:
         """The facts of a `rue` event, of algorithms that go online."""
         return None
 
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        return self.dynamics.progress
+
     def best(self, obs: Tensor) -> Tensor:
-        """The policy's mean action (n, action_dim) in [-1, 1], for evaluation."""
         return self.sac.act(obs, None)
 
     # --- stages and epochs ---
@@ -137,13 +143,9 @@ class MOPO:
 
     def go_online(self) -> None:
         """The switch: everything learned is kept, D_model is empty and has the online size."""
-        self.online = True
+        super().go_online()
         self.model_rows.clear()
         self.model_rows.resize(self._capacity())
-
-    def configure(self, config: Config) -> None:
-        """Take a changed configuration (a live `set`)."""
-        self.config = config
 
     def penalty_coef(self) -> float:
         """lambda of the next rollout."""
@@ -173,6 +175,12 @@ class MOPO:
         self.model_rows.resize(self._capacity())
         if "model_rows" in state:
             self.model_rows.load_state_dict(state["model_rows"])
+
+    def load_policy(self, state: dict[str, Any]) -> None:
+        self.sac.load_state_dict(state["sac"])
+
+    def policy_module(self, low: Bounds, high: Bounds) -> torch.nn.Sequential:
+        return self.sac.policy_module(low, high)
 
     # --- the fit's parts ---
 

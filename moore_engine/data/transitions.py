@@ -47,6 +47,13 @@ class Transitions:
     reference: tuple[float, float] | None = None
     warnings: list[str] = field(default_factory=list)
 
+    @classmethod
+    def none(cls, layout: Layout) -> Transitions:
+        """No data, for a run from scratch."""
+        table = np.empty((0, layout.width), np.float32)
+        returns, lengths = np.empty(0, np.float64), np.empty(0, np.int64)
+        return cls(layout, table, "", "", "", "none", returns, lengths, terminals=0, timeouts=0)
+
     @property
     def n(self) -> int:
         return int(self.table.shape[0])

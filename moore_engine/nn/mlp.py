@@ -84,6 +84,21 @@ class Affine(torch.nn.Module):
         return self.offset + self.scale * x
 
 
+class Clip(torch.nn.Module):
+    """x -> x clipped to [low, high], element by element; both (width,)."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, low: Tensor, high: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("low", low.clone())
+        self.register_buffer("high", high.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(x, self.low), self.high)
+
+
 class Tape:
     """Hidden activations for n columns: per layer `full` (1 + width, n), first row ones, and `body` without it."""
 

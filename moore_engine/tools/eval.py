@@ -39,9 +39,8 @@ def evaluate(options: argparse.Namespace) -> None:
         if sys.stderr.isatty() and steps % 50 == 0:
             print(f"\r{options.episodes} episodes side by side, step {steps}", end="", file=sys.stderr, flush=True)
 
-    evaluator = Evaluator(task, options.episodes, options.seed, device=loaded.sac.policy.params.device,
-                          trust_code=trusted())  # fmt: skip
-    result = evaluator(lambda obs: loaded.sac.act(obs, None), 0, narrate)
+    evaluator = Evaluator(task, options.episodes, options.seed, device=loaded.policy.device, trust_code=trusted())
+    result = evaluator(loaded.policy.best, 0, narrate)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     low, high = loaded.settings.data.ref_min, loaded.settings.data.ref_max

@@ -29,7 +29,7 @@ def export(options: argparse.Namespace) -> None:
     loaded = load_policy(run, options.checkpoint)
     folder = options.output or run.path / "export"
     folder.mkdir(parents=True, exist_ok=True)
-    written = export_policy(loaded.sac.policy_module(loaded.low, loaded.high), folder, loaded.obs_dim)
+    written = export_policy(loaded.policy.policy_module(loaded.low, loaded.high), folder, loaded.obs_dim)
     facts = {
         "run": run.id, "checkpoint": loaded.saved.path.name, "digest": loaded.saved.digest(),
         "task": loaded.settings.data.task, "obs_dim": loaded.obs_dim, "action_low": loaded.low.tolist(),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from moore_engine import checkpoint, config
+from moore_engine.algorithms import algorithm
+from moore_engine.algorithms.base import Algorithm
+from moore_engine.buffers import Layout, ReplayTable
 from moore_engine.config import Config
 from moore_engine.envs import Env
 from moore_engine.rundir import RunDir
-from moore_engine.sac import SAC
 from moore_engine.start import device, fix_arithmetic, trusted
-from moore_engine.streams import generator
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Loaded:
 
     settings: Config
     saved: checkpoint.Checkpoint
-    sac: SAC
+    policy: Algorithm
     obs_dim: int
     low: Any
     high: Any
@@ -33,16 +36,17 @@ def load_policy(run: RunDir, name: str) -> Loaded:
     state = checkpoint.load(saved)
     fix_arithmetic(int(settings.run.threads))
     env = Env(settings.data.task, 0, trust_code=trusted())
-    where = device(settings)
-    sac = settings.sac
-    agent = SAC(
-        env.obs_dim, env.action_dim, hidden=sac.hidden, batch=sac.batch, log_std_min=sac.log_std_min,
-        log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None, device=where,
-        generator=generator(settings.run.seed, "init", "sac", device=where),
-    )  # fmt: skip
+    layout, place = Layout(env.obs_dim, env.action_dim), device(settings)
+    kind = algorithm("mopo" if settings.run.algo == "collect" else settings.run.algo)  # what collects is SAC as well
+    policy = kind(settings, ReplayTable(layout, torch.zeros(1, layout.width), 0, place), _unused, place, _unused)
     try:
-        agent.load_state_dict(state["sac"])
+        policy.load_policy(state)
     except (KeyError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{saved.path.name} is not of this version of the engine: {error}.") from None
     env.close()
-    return Loaded(settings, saved, agent, env.obs_dim, env.low, env.high)
+    return Loaded(settings, saved, policy, env.obs_dim, env.low, env.high)
+
+
+def _unused(*_: Any) -> torch.Tensor:
+    """Stands where an algorithm that learns has a termination or priority function."""
+    raise NotImplementedError("a loaded policy does not learn")

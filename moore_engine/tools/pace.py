@@ -43,7 +43,7 @@ def pace(request: dict[str, Any], seconds: float = SECONDS) -> dict[str, float |
     """Measure each part for about so long. Raises what the engine raises for a task or device that cannot be used."""
     import torch
 
-    from moore_engine.algorithms import MOPO
+    from moore_engine.algorithms.mopo import MOPO
     from moore_engine.buffers import Layout, ReplayTable
     from moore_engine.envs import Env
     from moore_engine.start import device, fix_arithmetic

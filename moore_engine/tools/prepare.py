@@ -64,13 +64,15 @@ def prepare(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, Any]:
+    from moore_engine.buffers import Layout
     from moore_engine.data import source
+    from moore_engine.data.transitions import Transitions
     from moore_engine.envs import Env
     from moore_engine.start import device
     from moore_engine.terminations import for_task
 
-    path = source.locate(settings.data.path, base)
-    settings = change(settings, "data", path=path, task=settings.data.task or source.task(path) or "")
+    path = source.locate(settings.data.path, base) if settings.data.path else ""
+    settings = change(settings, "data", path=path, task=settings.data.task or (path and source.task(path)) or "")
     if not settings.data.task:
         raise ConfigError(
             f"data.task is empty and {path} names no task: add --set data.task=Hopper-v4, or use a preset."
@@ -78,7 +80,8 @@ def _prepare(settings: Config, base: Path, trust: frozenset[str]) -> dict[str, A
     termination = for_task(settings.data.task, settings.data.termination or None, trust)
     env = Env(settings.data.task, 0, trust_code=trust)
     data = source.load(path, progress=_Narrator(path), task=settings.data.task, obs_dim=env.obs_dim,
-                       action_dim=env.action_dim, low=env.low, high=env.high, termination=termination)  # fmt: skip
+                       action_dim=env.action_dim, low=env.low, high=env.high, termination=termination,
+                       ) if path else Transitions.none(Layout(env.obs_dim, env.action_dim))  # fmt: skip
     env.close()
     _check_priority(settings.online.priority, data.table, trust)
     low, high = settings.data.ref_min, settings.data.ref_max
@@ -168,6 +171,11 @@ def _branch(settings: Config, base: Path, data_sha256: str) -> str:
         raise ConfigError(f"run.from = {where}: there is no such run; write RUN@switch or RUN@CHECKPOINT.")
     found = checkpoint.find(source, name)
     theirs = config.load(source.config)
+    if theirs.run.algo != settings.run.algo:
+        raise ConfigError(
+            f"run.from = {where}: that run is of the algorithm {theirs.run.algo}, this one of {settings.run.algo}; a "
+            "branch goes on with its own."
+        )
     if theirs.data.sha256 != data_sha256:
         there, here = theirs.data.sha256[:12] or "none", data_sha256[:12]
         raise ConfigError(

@@ -38,7 +38,7 @@ def record(loaded: Loaded, path: Path, seed: int) -> Path:
         env.reset()
         frames, ended = [env.frame()], False
         while not ended:
-            action = loaded.sac.act(torch.from_numpy(env.obs).to(loaded.sac.policy.params.device).unsqueeze(0), None)[0]
+            action = loaded.policy.best(torch.from_numpy(env.obs).to(loaded.policy.device).unsqueeze(0))[0]
             _, _, terminated, truncated = env.step(action.cpu().numpy())
             frames.append(env.frame())
             ended = terminated or truncated

@@ -31,6 +31,8 @@ app.add_typer(data_app, name="data")
 def run(
     source: o.Source,
     data: o.Data = None,
+    algo: o.Algo = None,
+    task: o.Task = None,
     name: o.Name = None,
     runs_dir: o.RunsDir = None,
     seed: o.Seed = None,
@@ -50,7 +52,7 @@ def run(
     from moore_tui.headless import start
     from moore_tui.runs.launch import Wish
 
-    flags = {"data": data, "name": name, "seed": seed, "from": from_}
+    flags = {"algo": algo, "data": data, "task": task, "name": name, "seed": seed, "from": from_}
     wish = Wish(source, sets or (), flags, profile, trust_code or ())
     return start.run(wish, runs_dir, detach=detach, watch=watch, as_json=as_json)
 
@@ -217,13 +219,19 @@ def export(
 
 @config_app.command("show")
 def config_show(
-    source: o.Source, data: o.Data = None, sets: o.Sets = None, profile: o.Profile = None, as_json: o.Json = False
+    source: o.Source,
+    data: o.Data = None,
+    algo: o.Algo = None,
+    task: o.Task = None,
+    sets: o.Sets = None,
+    profile: o.Profile = None,
+    as_json: o.Json = False,
 ) -> int:
     """Every key of a run to be, its value, its source."""
     from moore_tui.headless import settings
     from moore_tui.runs.launch import Wish
 
-    return settings.show(Wish(source, sets or (), {"data": data}, profile), as_json)
+    return settings.show(Wish(source, sets or (), {"algo": algo, "data": data, "task": task}, profile), as_json)
 
 
 @config_app.command("keys")

@@ -17,6 +17,11 @@ Sets = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key (section.key=value); may be repeated."),
 ]
 Data = Annotated[str | None, typer.Option("--data", metavar="FILE|ID", help="Offline data set.")]
+Algo = Annotated[
+    str | None,
+    typer.Option("--algo", metavar="NAME", help="Another algorithm on the same data, with its own preset's settings."),
+]
+Task = Annotated[str | None, typer.Option(metavar="TASK", help="Gymnasium task, if neither preset nor data name it.")]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="Reduce the preset for a smaller machine (cpu).")]
 Trust = Annotated[
     list[str] | None,
