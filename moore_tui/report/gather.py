@@ -48,6 +48,7 @@ class UnreadableRun(ConsoleError):
 class RunFacts:
     """One run. Every Columns has `stage`, `epoch`, `update` and `env_step` beside what is said here.
 
+    `id` is its name, with that of its folder where other runs of the report are called so too.
     `group` is the algorithm with the keys in which its runs on this task and data differ: "moore sampler=uniform".
     `offline_evals` and `online_evals` have EVAL's columns, without the evaluations of the frozen policy at the switch,
     which are `baseline`; `share` has SHARE's columns, `unc` UNC's, `rue` RUE's. `offline_evals` are those of the run
@@ -129,7 +130,7 @@ def gather(paths: Sequence[Path | str], left_out: list[str] | None = None) -> li
             if left_out is None:
                 raise
             left_out.append(str(error))
-    return labelled(found)
+    return labelled(named_apart(found))
 
 
 def read(path: Path) -> RunFacts:
@@ -181,6 +182,19 @@ def columns(events: Sequence[Event], names: Sequence[str]) -> Columns:
         name: np.array([number(event.get(name)) for event in events], dtype=np.float64) for name in (*POSITION, *names)
     }
     return {"stage": np.array([event["stage"] for event in events], dtype=np.str_), **found}
+
+
+def named_apart(runs: Sequence[RunFacts]) -> list[RunFacts]:
+    """Runs of one name in several folders are told apart by these: "nightly/moore-s0"."""
+    found = list(runs)
+    for depth in range(1, max((len(run.path.resolve().parts) for run in runs), default=1)):
+        names = [run.id for run in found]
+        if len(set(names)) == len(names):
+            break
+        for place, run in enumerate(found):
+            if names.count(run.id) > 1:
+                found[place] = replace(run, id="/".join(run.path.resolve().parts[-1 - depth :]))
+    return found
 
 
 def labelled(runs: Sequence[RunFacts]) -> list[RunFacts]:
