@@ -21,7 +21,7 @@ def train(run: Training, desk: Desk) -> None:
         return
     if run.counters.stage == "offline":
         offline(run, desk)
-        if "online" in run.algo.STAGES:
+        if "online" in run.stages:
             switch(run, desk)
     if run.counters.stage == "online":
         online(run, desk)
@@ -187,7 +187,7 @@ def end_epoch(run: Training, desk: Desk, last: int) -> None:
     if c.closing != c.epoch:
         begin(run, desk, "end")
         end(run)
-        if not run.algo.MODEL and (c.stage == "online" or c.epoch == 1):
+        if not isinstance(run.algo, ModelBased) and (c.stage == "online" or c.epoch == 1):
             desk.emit("share", **run.algo.share())
         c.closing = c.epoch
         c.to_evaluate = c.epoch == last or c.epoch % run.config.eval.every_epochs == 0

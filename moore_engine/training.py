@@ -20,6 +20,7 @@ from moore_engine.config import Config
 from moore_engine.envs import Env
 from moore_engine.evaluate import Evaluators, Returns
 from moore_engine.rollout import Termination
+from moore_engine.schema import stages
 from moore_engine.streams import stream_seed
 from moore_engine.trust import load_function
 
@@ -71,15 +72,15 @@ class Training:
     ) -> None:
         layout = Layout(data.obs_dim, data.action_dim)
         room = config.online.epochs * config.online.steps_per_epoch
-        kind = algorithm(config.run.algo)
-        offline = torch.from_numpy(data.table if "offline" in kind.STAGES else data.table[:0])
+        self.stages = stages(config.run.algo)
+        offline = torch.from_numpy(data.table if "offline" in self.stages else data.table[:0])
         replay = ReplayTable(layout, offline, room, device)
         self.config, self.device = config, device
-        self.counters = Counters(stage=kind.STAGES[0])
+        self.counters = Counters(stage=self.stages[0])
         self.replay = replay
         name = config.online.priority
         priority = load_function("online.priority", name, trust) if name else None
-        self.algo = kind(config, replay, termination, device, priority)
+        self.algo = algorithm(config.run.algo)(config, replay, termination, device, priority)
         self.env = Env(config.data.task, stream_seed(config.run.seed, "env"), trust_code=trust)
         self._evaluators = Evaluators(config.data.task, config.run.seed, device=device, trust_code=trust)
         self._started = (time.monotonic(), 0)
@@ -130,9 +131,8 @@ class Training:
         if done < 100:
             return None
         off, on = self.config.offline, self.config.online
-        stages = self.algo.STAGES
-        offline = off.epochs * off.updates_per_epoch if "offline" in stages else 0
-        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in stages else 0
+        offline = off.epochs * off.updates_per_epoch if "offline" in self.stages else 0
+        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in self.stages else 0
         left = offline + online - self.counters.update
         return max(0.0, left * (time.monotonic() - since) / done)
 

@@ -28,10 +28,6 @@ class Algorithm(ABC):
     its own unfinished state, so all resume exactly. Actions are in [-1, 1], (n, action_dim); observations (n, obs_dim).
     """
 
-    STAGES: tuple[str, ...] = ("offline", "online")
-    MODEL = False
-    """Whether the loop also fits models and rolls out in them: the class is then a `ModelBased` one."""
-
     def __init__(
         self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
         priority: Priority | None = None,
@@ -108,9 +104,7 @@ class Algorithm(ABC):
 
 
 class ModelBased(Algorithm):
-    """An algorithm that fits dynamics models and learns from rollouts in them."""
-
-    MODEL = True
+    """An algorithm that fits dynamics models and learns from rollouts in them: the loop calls these too."""
 
     @abstractmethod
     def fit(self, number: int, tick: Tick) -> dict[str, Any]:

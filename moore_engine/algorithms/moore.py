@@ -30,8 +30,6 @@ class MOORe(MOPO):
     Under `custom` the input scaler and the holdout score weigh the strata by P_off too, the rows of one alike.
     """
 
-    STAGES = ("offline", "online")
-
     def __init__(
         self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
         priority: Priority | None = None,

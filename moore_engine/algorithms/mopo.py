@@ -36,8 +36,6 @@ class MOPO(ModelBased):
     function of the state and its number, or (`fit`) keeps its own unfinished state, so all resume exactly.
     """
 
-    STAGES: tuple[str, ...] = ("offline",)
-
     def __init__(
         self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
         priority: Priority | None = None,
