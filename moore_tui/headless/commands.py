@@ -217,6 +217,25 @@ def export(
     tools.become("export", str(find.run(run, runs_dir).path), checkpoint=checkpoint, output=output, json=as_json)
 
 
+@app.command()
+def report(
+    runs: o.Runs,
+    folder: o.ReportFolder,
+    step: o.Step = None,
+    runs_dir: o.RunsDir = None,
+    as_json: o.Json = False,
+) -> int:
+    """Figures, tables and a page of what several runs came to.
+
+    RUNS are runs, folders of runs, or patterns such as 'moore-*'.
+    """
+    from pathlib import Path
+
+    from moore_tui.headless import report_command
+
+    return report_command.report(runs, runs_dir, Path(folder), step=step, as_json=as_json)
+
+
 @config_app.command("show")
 def config_show(
     source: o.Source,

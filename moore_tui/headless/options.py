@@ -72,3 +72,9 @@ NoMouse = Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to th
 Ascii = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII; chosen by itself where the locale is no UTF-8.")]
 Readonly = Annotated[bool, typer.Option("--readonly", help="Only look: nothing is asked of a run, none is started.")]
 Speed = Annotated[float, typer.Option(metavar="N", min=0.01, max=1e5, help="Times faster than it happened.")]
+Runs = Annotated[list[str], typer.Argument(metavar="RUNS", help="Runs, folders of runs, or patterns of names.")]
+ReportFolder = Annotated[str, typer.Option("-o", "--output", metavar="DIR", help="Where to write the report.")]
+Step = Annotated[
+    int | None,
+    typer.Option("--step", metavar="N", min=1, help="Compare at N environment steps; else at the last common one."),
+]

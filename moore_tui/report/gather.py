@@ -6,33 +6,19 @@ the console (moore_tui.runs.lineage). Unfinished runs are read as far as they ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from moore_engine import config as configs
 from moore_engine.config import Config
 from moore_engine.rundir import RunDir
-from moore_tui.runs import compare, lineage, model, plan
+from moore_tui.report.columns import EVAL, RUE, SHARE, UNC, Columns, Event, columns, sound
+from moore_tui.runs import compare, lineage, model
 from moore_tui.runs.comparison import value
 from moore_tui.runs.errors import ConsoleError
-from moore_tui.runs.table import number
-from moore_tui.runs.written import real, text, whole
-
-Event = dict[str, Any]
-Columns = Mapping[str, NDArray[Any]]
-"""Arrays of one length by name, a row for each event, oldest first; float64 with nan for what an event does not say,
-but `stage`, which is text ("offline" or "online")."""
-
-POSITION = ("epoch", "update", "env_step")
-EVAL = ("score", "return_mean", "return_std", "length_mean")
-SHARE = ("p_off", "p_off_sampled", "priority_off", "n_off", "n_on", "shift")
-UNC = ("mean", "p20", "p80", "reward_raw", "reward_penalised")
-RUE = ("value", "u_before", "u_after", "eta")
+from moore_tui.runs.written import text
 
 NOT_TELLING = ("online.epochs", "checkpoint.every_epochs", "checkpoint.keep", "data.sha256", "data.task")
 """Keys that tell no groups apart: runs are compared at equal environment steps, and within one task and data set."""
@@ -54,7 +40,8 @@ class RunFacts:
     which are `baseline`; `share` has SHARE's columns, `unc` UNC's, `rue` RUE's. `offline_evals` are those of the run
     it branched off too, and end at the switch (their env_step is 0); MBPO and branches whose trunk is gone have none.
     `evaluations` are the `eval` events themselves, the inherited ones first. `data_sha256` is "" where a run
-    has no data. `finished` says that it came to its planned end. `warnings` are sentences that a page must show.
+    has no data. `finished` says that it came to its planned end. `remarks` are sentences that a reader of its figures
+    must know.
     """
 
     id: str
@@ -78,8 +65,14 @@ class RunFacts:
     rue: Columns
     evaluations: Sequence[Event]
     outcome: compare.Outcome
-    warnings: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """`remarks`, and that it is unfinished if it is."""
+        unfinished = f"{self.id} is {self.state}: its figures are those of the evaluations so far."
+        return (*(() if self.finished else (unfinished,)), *self.remarks)
 
     @property
     def unit(self) -> str:
@@ -117,15 +110,20 @@ class RunFacts:
         return float(steps[-1]) if len(steps) else 0.0
 
 
-def gather(paths: Sequence[Path | str], left_out: list[str] | None = None) -> list[RunFacts]:
-    """Read the runs, in the order given, and label them.
+def gather(
+    paths: Sequence[Path | str],
+    left_out: list[str] | None = None,
+    tell: Callable[[int, str], None] = lambda place, name: None,
+) -> list[RunFacts]:
+    """Read the runs, in the order given, and label them; `tell` hears each one's place and name before it is read.
 
     A run that cannot be read raises UnreadableRun; with `left_out` its sentence is put there instead.
     """
     found = []
-    for path in paths:
+    for place, path in enumerate(map(Path, paths)):
+        tell(place, path.name)
         try:
-            found.append(read(Path(path)))
+            found.append(read(path))
         except UnreadableRun as error:
             if left_out is None:
                 raise
@@ -140,7 +138,7 @@ def read(path: Path) -> RunFacts:
     if config.run.algo == "collect":
         raise UnreadableRun(f"run {run.id} collects a data set and learns no policy to report on")
     own, earlier = lineage.history(run)
-    own, earlier = list(filter(_sound, own)), list(filter(_sound, earlier))
+    own, earlier = list(filter(sound, own)), list(filter(sound, earlier))
     events = [*earlier, *own]
     attempts = [event for event in own if event["k"] == "run"]
     evals = [event for event in events if event["k"] == "eval"]
@@ -148,7 +146,7 @@ def read(path: Path) -> RunFacts:
     state = model.snapshot(run).state
     task = next((name for event in attempts[::-1] if (name := text(event.get("task")))), config.data.task)
     sha256 = next((sha for event in attempts[::-1] if (sha := text(event.get("sha256")))), config.data.sha256)
-    origin = (plan.read(run.config).origin or "").partition("#")[0].rpartition("@")[0]
+    origin = config.run.from_.partition("#")[0].rpartition("@")[0]
     return RunFacts(
         id=run.id,
         path=path,
@@ -171,17 +169,9 @@ def read(path: Path) -> RunFacts:
         rue=columns([event for event in events if event["k"] == "rue"], RUE),
         evaluations=tuple(evals),
         outcome=compare.outcome(own, earlier),
-        warnings=_warnings(run.id, attempts, normal, state, origin, earlier),
+        remarks=_remarks(run.id, attempts, origin, earlier),
         settings=settings,
     )
-
-
-def columns(events: Sequence[Event], names: Sequence[str]) -> Columns:
-    """The events' numbers as arrays; `stage` is text."""
-    found: dict[str, NDArray[Any]] = {
-        name: np.array([number(event.get(name)) for event in events], dtype=np.float64) for name in (*POSITION, *names)
-    }
-    return {"stage": np.array([event["stage"] for event in events], dtype=np.str_), **found}
 
 
 def named_apart(runs: Sequence[RunFacts]) -> list[RunFacts]:
@@ -229,29 +219,13 @@ def _configuration(run: RunDir) -> tuple[Config, dict[str, Any]]:
         raise UnreadableRun(f"the configuration of run {run.id} cannot be used: {error}") from None
 
 
-def _sound(event: Event) -> bool:
-    """It says where it happened; a stranger's file may hold anything."""
-    return (
-        event.get("stage") in ("offline", "online")
-        and real(event.get("t")) is not None
-        and all(whole(event.get(name)) is not None for name in POSITION)
-    )
-
-
 def _versions(attempts: Sequence[Event]) -> dict[str, str]:
     told = attempts[-1].get("versions") if attempts else None
     return {str(name): str(version) for name, version in told.items()} if isinstance(told, dict) else {}
 
 
-def _warnings(
-    run: str, attempts: Sequence[Event], evals: Sequence[Event], state: str, origin: str, earlier: Sequence[Event]
-) -> tuple[str, ...]:
-    """What a reader of its figures must know."""
+def _remarks(run: str, attempts: Sequence[Event], origin: str, earlier: Sequence[Event]) -> tuple[str, ...]:
     found = []
-    if state != "done":
-        found.append(f"{run} is {state}: its figures are those of the evaluations so far.")
-    if not any(event["stage"] == "online" for event in evals):
-        found.append(f"{run} has no evaluation of an online stage.")
     if origin and not earlier:
         found.append(f"{run} branched off {origin}, which is gone: its offline stage is not known.")
     made = [tuple(sorted(_versions([event]).items())) for event in attempts]

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from moore_tui.report.gather import Event, RunFacts
+from moore_tui.report.columns import Event
+from moore_tui.report.gather import RunFacts
 from moore_tui.runs import aggregate, compare
 from moore_tui.runs.table import number
 

@@ -23,6 +23,8 @@ from moore_tui.report.summary import Summary
 
 Record = dict[str, Any]
 
+NAMES = ("report", "groups", "versus", "curves")
+
 INSTALL = "pip install 'moore-console[report]'"
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moore_tui.report.figures.choose import dataset
 from moore_tui.report.gather import RunFacts
 from moore_tui.report.outcomes import Outcome, at_step
+from moore_tui.report.provenance import SHA
 from moore_tui.runs.errors import ConsoleError
 
 
@@ -36,8 +38,7 @@ class Stratum:
     @property
     def name(self) -> str:
         """The task with the data set's name and the beginning of its digest."""
-        data = " ".join(each for each in (self.dataset, self.data_sha256[:12]) if each)
-        return f"{self.task} · {data}" if data else self.task
+        return f"{self.task}, {dataset(self.dataset)} {self.data_sha256[:SHA]}" if self.data_sha256 else self.task
 
     @property
     def runs(self) -> list[RunFacts]:
@@ -68,55 +69,68 @@ def strata(runs: Sequence[RunFacts], step: int | None = None) -> list[Stratum]:
         )
     data = {(run.task, run.data_sha256): run.dataset for run in runs if run.data_sha256}
     tasks = {task for task, _ in data}
-    data |= {(run.task, ""): "" for run in runs if not run.data_sha256 and run.task not in tasks}
-    return [
-        _stratum(task, dataset, sha256, [run for run in runs if run.task == task and run.data_sha256 in (sha256, "")],
-                 step)
-        for (task, sha256), dataset in data.items()
-    ]  # fmt: skip
+    data |= {(run.task, ""): "" for run in runs if run.task not in tasks}
+    found = []
+    for (task, sha256), path in data.items():
+        members = [run for run in runs if run.task == task and run.data_sha256 in (sha256, "")]
+        found.append(_stratum(task, path, sha256, members, step))
+    return found
 
 
-def _stratum(task: str, dataset: str, sha256: str, runs: Sequence[RunFacts], wanted: int | None) -> Stratum:
-    notes = [warning for run in runs for warning in run.warnings]
-    unit = "score" if all(run.unit == "score" for run in runs) else "return"
-    references = {(run.config.data.ref_min, run.config.data.ref_max) for run in runs}
-    if unit == "score" and len(references) > 1:
-        unit = "return"
-        notes.append("The runs' scores have different reference returns, so returns are compared.")
-    elif unit == "return" and any(run.unit == "score" for run in runs):
-        notes.append("Not every run has a score, so returns are compared.")
+def _stratum(task: str, path: str, sha256: str, runs: Sequence[RunFacts], wanted: int | None) -> Stratum:
+    unit, why = _unit(runs)
     step, how = (float(wanted), "as asked for") if wanted is not None else common_step(runs)
     outcomes = tuple(at_step(run, step, unit) for run in runs)
-    notes = [*_step_notes(step, how, outcomes), *notes, *_seed_notes(runs), *_version_notes(runs)]
-    return Stratum(task, dataset, sha256, unit, step, outcomes, tuple(notes))
+    remarks = [remark for run in runs for remark in run.remarks]
+    notes = [*_step_notes(step, how, outcomes), *why, *remarks, *_seed_notes(runs), *_version_notes(runs)]
+    return Stratum(task, path, sha256, unit, step, outcomes, tuple(notes))
+
+
+def _unit(runs: Sequence[RunFacts]) -> tuple[str, list[str]]:
+    """("score" or "return", why it is not the score although runs have one)."""
+    evaluated = [run for run in runs if run.evaluations]
+    units = {run.unit for run in evaluated}
+    if units == {"score", "return"}:
+        return "return", ["Not every run has a score, so returns are compared."]
+    if units == {"score"} and len({(run.config.data.ref_min, run.config.data.ref_max) for run in evaluated}) > 1:
+        return "return", ["The runs' scores have different reference returns, so returns are compared."]
+    return "return" if "return" in units else "score", []
 
 
 def _step_notes(step: float | None, how: str, outcomes: Sequence[Outcome]) -> list[str]:
     if step is None:
-        return ["No run has an evaluation of an online stage, so there is nothing to compare online."]
-    notes = [f"Runs are compared at {step:,.0f} environment steps, {how}."]
+        notes = ["No run has an evaluation of an online stage, so there is nothing to compare online."]
+    else:
+        notes = [f"Runs are compared at {step:,.0f} environment steps, {how}."]
+    unfinished = [f"{each.run.id} ({each.run.state})" for each in outcomes if not each.run.finished]
     behind = [each.run.id for each in outcomes if not each.reached and each.run.last_step > 0]
-    if behind:
-        notes.append(f"Not there yet, and so without online figures: {', '.join(behind)}.")
+    offline = [each.run.id for each in outcomes if each.run.last_step == 0] if step is not None else []
     early = [each.run.id for each in outcomes if each.reached and step not in each.run.online_evals["env_step"]]
-    if early:
-        notes.append(f"Evaluated before that step but not at it: {', '.join(early)}.")
-    return notes
+    told = (
+        ("Unfinished, so shown as far as they have come", unfinished),
+        ("Not yet at that step, so without online figures", behind),
+        ("Without an evaluation of an online stage", offline),
+        ("Evaluated before that step but not at it", early),
+    )
+    return notes + [f"{what}: {', '.join(which)}." for what, which in told if which]
 
 
 def _seed_notes(runs: Sequence[RunFacts]) -> list[str]:
-    """What keeps the runs of a group from being independent, and groups of one run."""
-    notes = []
-    for group in dict.fromkeys(run.group for run in runs):
-        members = [run for run in runs if run.group == group]
-        seeds, trunks = [run.seed for run in members], [run.trunk for run in members if run.trunk]
-        if len(members) == 1:
-            notes.append(f"{group} has one run, so nothing is known about its spread and it has no interval.")
-        if len(set(seeds)) < len(seeds):
-            notes.append(f"{group} has runs of the same seed: they are not independent.")
-        if len(set(trunks)) < len(trunks):
-            notes.append(f"{group} has runs that share an offline stage: they are not independent.")
-    return notes
+    """Groups of one run, and what keeps the runs of a group from being independent."""
+    groups = {group: [run for run in runs if run.group == group] for group in dict.fromkeys(run.group for run in runs)}
+    lonely = [group for group, members in groups.items() if len(members) == 1]
+    seeds = [group for group, members in groups.items() if _repeats([run.seed for run in members])]
+    trunks = [group for group, members in groups.items() if _repeats([run.trunk for run in members if run.trunk])]
+    told = (
+        ("One run, so no interval and nothing known of the spread over seeds", lonely),
+        ("Several runs of the same seed, which are not independent", seeds),
+        ("Several runs that share an offline stage, so their intervals know nothing of its spread", trunks),
+    )
+    return [f"{what}: {'; '.join(which)}." for what, which in told if which]
+
+
+def _repeats(values: Sequence[object]) -> bool:
+    return len(set(values)) < len(values)
 
 
 def _version_notes(runs: Sequence[RunFacts]) -> list[str]:

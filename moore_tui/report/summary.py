@@ -20,9 +20,10 @@ SEED = 0
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A group with an estimate of each figure that one of its runs has; `seeds` in order."""
+    """A group of so many runs with an estimate of each figure that one of them has; `seeds` in order."""
 
     group: str
+    runs: int
     seeds: tuple[int, ...]
     estimates: dict[str, Estimate]
 
@@ -38,10 +39,11 @@ class Versus:
 
 @dataclass(frozen=True)
 class Summary:
-    """Of one stratum, or of several together (`name` "")."""
+    """Of one stratum, or of several together (`name` ""). `equal_epochs`: one is as many steps in all runs."""
 
     name: str
     unit: str
+    equal_epochs: bool
     rows: tuple[GroupRow, ...]
     versus: tuple[Versus, ...]
 
@@ -65,12 +67,14 @@ def together(strata: Sequence[Stratum]) -> Summary | None:
 def _summary(name: str, unit: str, strata: Sequence[Stratum], groups: Sequence[str]) -> Summary:
     rows = []
     for group in groups:
-        seeds = sorted({each.run.seed for stratum in strata for each in stratum.members(group)})
+        members = [each.run for stratum in strata for each in stratum.members(group)]
+        seeds = tuple(sorted({run.seed for run in members}))
         found = {
             measure.name: estimate([stratum.values(group, measure.name) for stratum in strata], _generator())
             for measure in MEASURES
         }
-        rows.append(GroupRow(group, tuple(seeds), {key: each for key, each in found.items() if each is not None}))
+        told = {key: each for key, each in found.items() if each is not None}
+        rows.append(GroupRow(group, len(members), seeds, told))
     versus = []
     for group in groups:
         for other in groups:
@@ -78,7 +82,8 @@ def _summary(name: str, unit: str, strata: Sequence[Stratum], groups: Sequence[s
             found_one = improvement(values[0], values[1], _generator()) if group != other else None
             if found_one is not None:
                 versus.append(Versus(group, other, found_one))
-    return Summary(name, unit, tuple(rows), tuple(versus))
+    lengths = {run.config.online.steps_per_epoch for stratum in strata for run in stratum.runs if run.last_step}
+    return Summary(name, unit, len(lengths) <= 1, tuple(rows), tuple(versus))
 
 
 def _generator() -> np.random.Generator:
