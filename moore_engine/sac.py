@@ -171,7 +171,7 @@ class SAC:
             Tape(hidden, size, like) if shared is None or hidden != self.q.sizes[1:-1] else shared, back=first,
         )  # fmt: skip
 
-        self.y, self.discount, self.min_q = (like.new_zeros(1, size) for _ in range(3))
+        self.y, self.discount, self.policy_q = (like.new_zeros(1, size) for _ in range(3))
         self.gammas = like.new_full((1, size), self.gamma)
         self.share, self.minus_share = like.new_full((1, size), 1.0 / size), like.new_full((1, size), -1.0 / size)
         self.daction = like.new_zeros(self.action_dim, size)
@@ -216,12 +216,15 @@ class SAC:
     def _target(self, batch: Tensor) -> None:
         """y of every row, from the target networks and the current policy and temperature."""
         reward, terminal = batch[:, -2:-1].t(), batch[:, -1:].t()
-        for net, value in zip(self.q.targets, self.target_values, strict=True):
-            net.forward(self.target_inputs, self.target_tape, value)
-        torch.minimum(*self.target_values, out=self.y)
+        self._lowest_target()
         self.y.addcmul_(self.next_log_prob, self.minus_temperature)
         torch.sub(self.gammas, terminal, alpha=self.gamma, out=self.discount)
         torch.addcmul(reward, self.discount, self.y, out=self.y)
+
+    def _lowest_target(self) -> None:
+        for net, value in zip(self.q.targets, self.target_values, strict=True):
+            net.forward(self.target_inputs, self.target_tape, value)
+        torch.minimum(*self.target_values, out=self.y)
 
     def _critic_gradients(self) -> None:
         """dJ_Q at the critics' parameters, and through them -d min Q(s, a~) / d a~ into `daction`."""
@@ -230,7 +233,7 @@ class SAC:
         for value, residual, error in zip(self.data_values, self.residuals, self.data_errors, strict=True):
             torch.sub(value, self.y, out=residual)
             torch.mul(residual, self.share, out=error)
-        torch.minimum(*self.policy_values, out=self.min_q)
+        torch.minimum(*self.policy_values, out=self.policy_q)
         torch.le(*self.policy_values, out=self.policy_errors[0])
         self.policy_errors[0].mul_(self.minus_share)
         torch.sub(self.minus_share, self.policy_errors[0], out=self.policy_errors[1])
@@ -241,10 +244,13 @@ class SAC:
     def _measure(self) -> None:
         """Add this update to the sums behind `metrics()`, column by column."""
         sums = self.sums
-        for residual, value in zip(self.residuals, self.data_values, strict=True):
-            sums["q"].addcmul_(residual, residual)
-            sums["q_mean"].add_(value, alpha=0.5)
-        sums["actor"].addcmul_(self.log_prob, self.temperature).sub_(self.min_q)
+        self._measure_critics()
+        sums["actor"].addcmul_(self.log_prob, self.temperature).sub_(self.policy_q)
         sums["entropy"].sub_(self.log_prob)
         sums["temperature"].add_(self.temperature)
         self.count.add_(self.one)
+
+    def _measure_critics(self) -> None:
+        for residual, value in zip(self.residuals, self.data_values, strict=True):
+            self.sums["q"].addcmul_(residual, residual)
+            self.sums["q_mean"].add_(value, alpha=0.5)

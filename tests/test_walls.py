@@ -18,7 +18,7 @@ LIGHT_ENGINE = ("config", "control", "events", "presets", "rundir", "schema")
 LIGHT_CONSOLE = ("cli", "keeper", "runs", "launchers", "headless", "opening", "options", "terminal")
 NUMERIC = (
     "awac", "balanced", "buffers", "cql", "density_ratio", "dynamics", "fit", "nn", "rollout", "row_sampler", "sac",
-    "samplers", "streams", "sumtree",
+    "sac_ensemble", "samplers", "streams", "sumtree",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from moore_engine.dynamics import Dynamics, mix_moments
 from moore_engine.nn.tanh_gaussian import Bounds
 from moore_engine.rollout import Termination, rollout
 from moore_engine.row_sampler import Priority, RowSampler
-from moore_engine.sac import SAC
+from moore_engine.sac_ensemble import soft_actor_critic
 from moore_engine.samplers import StratumSampler, holdout_mask
 from moore_engine.streams import generator
 
@@ -51,8 +51,9 @@ class MOPO(ModelBased):
         )  # fmt: skip
         target = float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy)
         self.noise = generator(self.seed, "sac", device=device)
-        self.sac = SAC(
-            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
+        self.sac = soft_actor_critic(
+            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_hidden=sac.actor_hidden, critics=sac.critics,
+            subset=sac.critic_subset, layer_norm=sac.layer_norm, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
             temperature_lr=sac.temperature_lr, gamma=sac.gamma, tau=sac.tau, target_entropy=target, batch=sac.batch,
             log_std_min=sac.log_std_min, log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None,
             device=device, generator=generator(self.seed, "init", "sac", device=device),

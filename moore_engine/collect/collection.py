@@ -21,7 +21,7 @@ from moore_engine.collect.trail import Float32, Trail
 from moore_engine.config import Config
 from moore_engine.envs import Env
 from moore_engine.evaluate import Evaluators, Returns
-from moore_engine.sac import SAC
+from moore_engine.sac_ensemble import soft_actor_critic
 from moore_engine.streams import generator, stream_seed
 
 STREAMS = ("random", "act", "updates", "roll")
@@ -83,8 +83,9 @@ class Collection:
         self.replay = Trail("replay", layout, learned, None if rolled else physics)
         self.recorded = Trail("recorded", layout, sum(rolled), physics) if rolled else self.replay
         self.streams = {name: generator(seed, "collect", name) for name in STREAMS}
-        self.sac = SAC(
-            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
+        self.sac = soft_actor_critic(
+            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_hidden=sac.actor_hidden, critics=sac.critics,
+            subset=sac.critic_subset, layer_norm=sac.layer_norm, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
             temperature_lr=sac.temperature_lr, gamma=sac.gamma, tau=sac.tau, batch=sac.batch,
             target_entropy=float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy),
             log_std_min=sac.log_std_min, log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None,

@@ -58,7 +58,7 @@ def disk_mb(settings: Config, env: Env) -> float:
     states = env.physics()
     stored = 4 * width + 1 + (8 * sum(each.size for each in states) if states else 0)
     actor = weights([env.obs_dim, *settings.sac.hidden, 2 * env.action_dim])
-    critics = 2 * weights([env.obs_dim + env.action_dim, *settings.sac.hidden, 1])
+    critics = settings.sac.critics * weights([env.obs_dim + env.action_dim, *settings.sac.hidden, 1])
     learned = 4 * (3 * actor + 4 * critics)
     plan = parts(settings.collect)
     replay = 0 if plan[0].recorded else 4 * width * trained_steps(plan)
