@@ -1,7 +1,8 @@
-"""When the loop acts, learns and reports online: first steps that teach nothing, blocks of updates, no models, no data."""
+"""When the loop acts, learns and reports online: first steps, blocks of updates, without models, without data."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,11 @@ def test_an_algorithm_without_models_tells_its_share_once_offline_and_at_each_on
     assert [each["n_on"] for each in shares] == [0, steps, 2 * steps]
     assert [each["p_off"] for each in shares] == pytest.approx([n_off / (n_off + k * steps) for k in range(3)])
     mass = [[1 / (n_off + k * steps)] * (n_off + k * steps) + [0.0] * ((2 - k) * steps) for k in range(3)]
-    apart = [sum(abs(a - b) for a, b in zip(*pair, strict=True)) / 2 for pair in zip(mass, mass[1:], strict=False)]
+    apart = [sum(abs(a - b) for a, b in zip(*pair, strict=True)) / 2 for pair in pairwise(mass)]
     assert [each["shift"] for each in shares] == pytest.approx([0.0, *apart])
     kinds = {kind for kind, _ in desk.said}
     assert not kinds & {"model", "unc", "rue"}
-    assert "fit" not in desk.phases and "rollout" not in desk.phases
+    assert not {"fit", "rollout"} & {*desk.phases}
 
 
 def test_a_run_from_scratch_begins_online_without_a_row(data: Path) -> None:
