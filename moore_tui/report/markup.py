@@ -101,7 +101,7 @@ body { margin: 2rem auto; max-width: 76rem; padding: 0 1.25rem; color: var(--ink
 h1 { font-size: 1.7rem; line-height: 1.2; } h2 { font-size: 1.3rem; margin-top: 2.5rem; }
 h3 { font-size: 1rem; margin: 1.8rem 0 0; } h3 + p { margin: .2rem 0 0; }
 p, dd, li, figcaption { max-width: 62rem; }
-small, .soft { color: var(--soft); font-size: .85rem; }
+small, .soft { color: var(--soft); font-size: .88em; }
 .notes { background: var(--mark); border-left: .25rem solid #bf8700; padding: .6rem 1rem .6rem 2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dt { font-weight: 600; }
 dd { margin: 0; overflow-wrap: anywhere; }
@@ -116,7 +116,7 @@ tbody th { font-weight: 500; } .wide small { white-space: nowrap; }
 @media print {
   :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --mark: #fff; }
   body { margin: 0; max-width: none; font-size: 10pt; }
-  nav { display: none; } figure, tr, .notes { break-inside: avoid; } h2, h3, h3 + p { break-after: avoid; }
+  nav { display: none; } figure, tr, dl, .notes { break-inside: avoid; } h2, h3, h3 + p { break-after: avoid; }
   thead { display: table-header-group; } .wide { overflow: visible; } table { font-size: 8pt; }
   th, td { padding: .15rem .4rem; }
 }

@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 Strata = Sequence[ArrayLike]
 """The values of a group's runs, one array for each stratum; strata may have different numbers of runs."""
 
-REPLICATES = 10_000
-"""Bootstrap replicates; they place the ends of an interval within a hundredth of its width, as a rule."""
+REPLICATES = 50_000
+"""Bootstrap replicates, as many as rliable's."""
 LEVEL = 0.95
 
 
@@ -32,6 +32,12 @@ class Estimate(NamedTuple):
     value: float
     interval: Interval | None
     runs: int
+
+    @property
+    def opposite(self) -> Estimate:
+        """Of a probability, that of the contrary."""
+        interval = None if self.interval is None else Interval(1.0 - self.interval.high, 1.0 - self.interval.low)
+        return Estimate(1.0 - self.value, interval, self.runs)
 
 
 def iqm(values: ArrayLike) -> Any:
@@ -85,8 +91,10 @@ def bootstrap(
 
 def _above(x: Array, y: Array) -> Array:
     """Share of pairs with x > y, ties half; (..., n) and (..., m) give (...)."""
-    differences = np.sign(x[..., :, None] - y[..., None, :])
-    return np.asarray(0.5 + 0.5 * differences.mean(axis=(-2, -1)))
+    won = np.zeros(x.shape[:-1])
+    for place in range(y.shape[-1]):
+        won += np.sign(x - y[..., place, None]).sum(axis=-1)
+    return np.asarray(0.5 + 0.5 * won / (x.shape[-1] * y.shape[-1]))
 
 
 def _arrays(strata: Strata) -> list[Array]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -76,12 +77,11 @@ def _summary(name: str, unit: str, strata: Sequence[Stratum], groups: Sequence[s
         told = {key: each for key, each in found.items() if each is not None}
         rows.append(GroupRow(group, len(members), seeds, told))
     versus = []
-    for group in groups:
-        for other in groups:
-            values = [[stratum.values(each, JUDGED) for stratum in strata] for each in (group, other)]
-            found_one = improvement(values[0], values[1], _generator()) if group != other else None
-            if found_one is not None:
-                versus.append(Versus(group, other, found_one))
+    for group, other in combinations(groups, 2):
+        x, y = ([stratum.values(each, JUDGED) for stratum in strata] for each in (group, other))
+        found_one = improvement(x, y, _generator())
+        if found_one is not None:
+            versus += [Versus(group, other, found_one), Versus(other, group, found_one.opposite)]
     lengths = {run.config.online.steps_per_epoch for stratum in strata for run in stratum.runs if run.last_step}
     return Summary(name, unit, len(lengths) <= 1, tuple(rows), tuple(versus))
 
