@@ -17,8 +17,8 @@ HEAVY = ("torch", "numpy", "textual", "gymnasium", "mujoco", "h5py", "matplotlib
 LIGHT_ENGINE = ("config", "control", "events", "presets", "rundir", "schema")
 LIGHT_CONSOLE = ("cli", "keeper", "runs", "launchers", "headless", "opening", "options", "terminal")
 NUMERIC = (
-    "awac", "balanced", "buffers", "cql", "density_ratio", "dynamics", "fit", "nn", "rollout", "row_sampler", "sac",
-    "sac_ensemble", "samplers", "streams", "sumtree",
+    "awac", "balanced", "balanced_rows", "buffers", "cql", "density_ratio", "dynamics", "fit", "nn", "rollout",
+    "row_sampler", "sac", "sac_ensemble", "samplers", "streams", "sumtree",
 )  # fmt: skip
 
 

@@ -130,16 +130,16 @@ class Plain:
 def test_gradients_of_every_parameter_are_autograds(
     bounds: tuple[float, float], hidden: tuple[int, ...], actor_hidden: tuple[int, ...]
 ) -> None:
-    changes: dict[str, Any] = {"log_std_min": bounds[0], "log_std_max": bounds[1], "hidden": hidden, "actor_hidden": actor_hidden}
-    made, draw = ensemble(**changes), generator(3)
+    low, high = bounds
+    made, draw = ensemble(log_std_min=low, log_std_max=high, hidden=hidden, actor_hidden=actor_hidden), generator(3)
     plain = Plain(made)
     losses = plain.losses(rows(2), noise_of(draw))
     expected = [torch.autograd.grad(loss, group) for loss, group in zip(losses, plain.groups, strict=True)]
     made.update(rows(2), draw)
     for log_std in (made.match.raw_log_stds[..., :32], made.match.dist.raw_log_std[:, :32]):
-        inside = (log_std > bounds[0]) & (log_std < bounds[1])
+        inside = (log_std > low) & (log_std < high)
         assert inside.any()
-        assert bool(inside.all()) is (bounds[0] == -20.0), "the narrow bounds must clamp"
+        assert bool(inside.all()) is (low == -20.0), "the narrow bounds must clamp"
     for stack, wanted in ((made.q_grads, expected[0]), (made.policy.grad_net, expected[1])):
         mine = [w for net in stack.members_alone() for w in net.weights]
         for got, reference in zip(mine, wanted, strict=True):
