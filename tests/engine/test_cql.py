@@ -214,3 +214,31 @@ def test_loading_a_state_and_going_on_is_bit_equal_to_never_stopping() -> None:
 def test_sizes_and_weights_without_meaning_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         agent(**changes)
+
+
+def one_step_policy(weight: float) -> tuple[float, float]:
+    """Mean action and Q(0.9) - Q(0.2) learned from rows with actions in [-0.8, 0.2], reward twice the action."""
+    sac = CQL(
+        1, 1, weight=weight, actions=4, hidden=(32, 32), batch=64, actor_lr=3e-3, critic_lr=3e-3, temperature_lr=3e-3,
+        target_entropy=-2.0, generator=generator(1),
+    )  # fmt: skip
+    draw, batch = generator(2), torch.zeros(64, 5)
+    batch[:, 4] = 1.0
+    for _ in range(500):
+        batch[:, :1].uniform_(-1, 1, generator=draw)
+        batch[:, 1].uniform_(-0.8, 0.2, generator=draw)
+        batch[:, 3] = 2 * batch[:, 1]
+        sac.update(batch, draw)
+    mean = sac.act(torch.zeros(1, 1), None).item()
+    columns = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.9, 0.2]])
+    q = sac.q.nets[0].linears()
+    values = torch.nn.Sequential(q[0], torch.nn.ReLU(), q[1], torch.nn.ReLU(), q[2])(columns[1:].t())
+    return mean, (values[0] - values[1]).item()
+
+
+def test_it_takes_the_best_actions_of_the_data_where_sac_leaves_the_data() -> None:
+    """SAC follows the slope out of the data; a flipped sign does so too, and without the reward it takes the mean."""
+    mean, gap = one_step_policy(weight=0.3)
+    assert -0.15 < mean < 0.3
+    assert gap < -0.5
+    assert one_step_policy(weight=0.0)[0] > 0.5
