@@ -39,8 +39,8 @@ class BalancedReplay(Algorithm):
         super().__init__(config, replay, termination, device, priority)
         layout, sac, balanced = replay.layout, config.sac, config.balanced
         options: dict[str, Any] = {
-            "hidden": sac.hidden, "actor_hidden": sac.actor_hidden, "critic_lr": sac.critic_lr,
-            "temperature_lr": sac.temperature_lr, "gamma": sac.gamma, "tau": sac.tau, "batch": sac.batch,
+            "hidden": sac.hidden, "actor_hidden": sac.actor_hidden, "critic_lr": sac.critic_lr, "gamma": sac.gamma,
+            "tau": sac.tau, "batch": sac.batch,
             "target_entropy": float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy),
             "log_std_min": sac.log_std_min, "log_std_max": sac.log_std_max,
             "temperature_max": sac.temperature_max or None, "device": device,
@@ -48,16 +48,18 @@ class BalancedReplay(Algorithm):
         self.agents = [
             CQL(
                 layout.obs_dim, layout.action_dim, weight=config.cql.weight, actions=config.cql.actions,
-                actor_lr=sac.actor_lr, generator=generator(self.seed, "init", "sac", k, device=device), **options,
+                actor_lr=sac.actor_lr, temperature_lr=sac.temperature_lr,
+                generator=generator(self.seed, "init", "sac", k, device=device), **options,
             )
             for k in range(balanced.agents)
         ]  # fmt: skip
         self.draws = [generator(self.seed, "sac", k, device=device) for k in range(balanced.agents)]
         self.noise = generator(self.seed, "sac", device=device)
-        # the authors' one rate of all networks online: actor_lr is the offline one
+        # online the authors have one rate for all; the actor's and the temperature's own are the offline ones
         self.ensemble = PessimisticEnsemble(
-            layout.obs_dim, layout.action_dim, members=balanced.agents, actor_lr=sac.critic_lr, **options
-        )
+            layout.obs_dim, layout.action_dim, members=balanced.agents, actor_lr=sac.critic_lr,
+            temperature_lr=sac.critic_lr, **options,
+        )  # fmt: skip
         self.ratio = DensityRatio(
             layout.obs_dim + layout.action_dim, hidden=balanced.ratio_hidden, lr=balanced.ratio_lr,
             temperature=balanced.ratio_temperature, batch=sac.batch, drawn=sac.batch, device=device,

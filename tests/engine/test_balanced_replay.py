@@ -12,10 +12,12 @@ from moore_engine import config
 from moore_engine.algorithms.balanced_replay import BalancedReplay
 from moore_engine.data.source import load
 from moore_engine.envs import Env
+from moore_engine.rundir import EXIT_DONE
 from moore_engine.terminations import for_task
 from moore_engine.train import train
 from moore_engine.training import Training
 from tests.engine import trainer_runs as runs
+from tests.engine.test_resume import kill
 from tests.engine.test_train import TASK, Desk
 
 SMALL = [
@@ -177,7 +179,8 @@ def test_the_policy_alone_is_restored_from_either_stage(data: Path, done: tuple[
 def test_the_presets_numbers_are_the_authors() -> None:
     settings = config.resolve("hopper-medium", flags={"algo": "balanced_replay"}).config
     assert (settings.balanced.agents, settings.balanced.fraction, settings.balanced.first_epoch) == (5, 0.5, 10)
-    assert (settings.online.update_every, settings.online.epochs, settings.sac.actor_lr) == (1000, 250, 3e-5)
+    assert (settings.online.update_every, settings.online.epochs) == (1000, 250)
+    assert (settings.sac.actor_lr, settings.sac.critic_lr) == (3e-5, 3e-4)
     assert settings.offline.epochs * settings.offline.updates_per_epoch == 1_000_000
 
 
@@ -195,6 +198,18 @@ def test_it_learns_to_hold_the_pole_up(data: Path) -> None:
     returns = [fields["return_mean"] for kind, fields in desk.said if kind == "eval"]
     assert returns[-1] > 60, returns
     assert returns[-1] > 3 * returns[0], "online it learned more"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_killed_offline_and_online_ends_as_the_uninterrupted_one(tmp_path: Path, data: Path) -> None:
+    whole, killed = (runs.make_run(tmp_path / name, data, *SMALL) for name in ("whole", "killed"))
+    assert runs.finish(whole) == EXIT_DONE, runs.log(whole)
+    kill(killed, lambda: runs.count(killed, "eval") >= 1, "the first offline evaluation")
+    kill(killed, lambda: runs.count(killed, "eval") >= 4, "the first online evaluation")
+    assert runs.finish(killed) == EXIT_DONE, runs.log(killed)
+    assert runs.hashes(killed) == runs.hashes(whole)
+    assert runs.facts(killed) == runs.facts(whole)
 
 
 def _stop_after(training: Training, steps: int) -> None:
