@@ -18,7 +18,7 @@ from moore_tui.report.columns import EVAL, RUE, SHARE, UNC, Columns, Event, colu
 from moore_tui.runs import compare, lineage, model
 from moore_tui.runs.comparison import value
 from moore_tui.runs.errors import ConsoleError
-from moore_tui.runs.written import text
+from moore_tui.runs.written import real, text
 
 NOT_TELLING = ("online.epochs", "checkpoint.every_epochs", "checkpoint.keep", "data.sha256", "data.task")
 """Keys that tell no groups apart: runs are compared at equal environment steps, and within one task and data set."""
@@ -141,7 +141,7 @@ def read(path: Path) -> RunFacts:
     own, earlier = list(filter(sound, own)), list(filter(sound, earlier))
     events = [*earlier, *own]
     attempts = [event for event in own if event["k"] == "run"]
-    evals = [event for event in events if event["k"] == "eval"]
+    evals = [event for event in events if event["k"] == "eval" and real(event.get("return_mean")) is not None]
     normal = [event for event in evals if not event.get("baseline")]
     state = model.snapshot(run).state
     task = next((name for event in attempts[::-1] if (name := text(event.get("task")))), config.data.task)

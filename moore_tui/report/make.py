@@ -37,7 +37,7 @@ def make(
 
     Raises NothingToCompare where none can be read, `step` is out of reach, or the folder cannot be used.
     """
-    _usable(folder, paths)
+    _usable(folder)
     left_out: list[str] = []
     phases = len(paths) + 2
     runs = gather(paths, left_out, lambda place, name: tell(f"reading {name}", place / phases))
@@ -98,9 +98,10 @@ def _several(apart: Sequence[object]) -> list[str]:
     return ["The runs are on several tasks or data sets: each has a section, and runs are compared within it."]
 
 
-def _usable(folder: Path, paths: Sequence[Path]) -> None:
+def _usable(folder: Path) -> None:
     """Raise NothingToCompare for a folder that is something else, so that nothing is written into it."""
-    if folder.exists() and not folder.is_dir():
-        raise NothingToCompare(f"{folder} is a file; name a folder for the report with -o DIR")
+    for each in (folder, *folder.parents):
+        if each.exists() and not each.is_dir():
+            raise NothingToCompare(f"{each} is a file; name a folder for the report with -o DIR")
     if RunDir(folder).exists():
         raise NothingToCompare(f"{folder} is a run directory; name another folder for the report with -o DIR")
