@@ -41,7 +41,7 @@ def _learning(plan: Plan) -> list[str]:
         "alpha": "MOORe with several values of alpha (priority of an offline row 1/(alpha t))",
     }[plan.kind]
     units = " and ".join(dict.fromkeys(learning.UNITS[panel.unit] for panel in plan.panels))
-    said = [f"{what} on {_list([panel.title for panel in plan.panels], '; ')}: {units} of the evaluations."]
+    said = [f"{what} on {'; '.join(panel.title for panel in plan.panels)}: {units} of the evaluations."]
     if any(len(run.offline_evals["update"]) for panel in plan.panels for run in panel.runs):
         said.append(
             "Left of the switch, in grey, the offline stage against gradient updates; right of it, in colour, the "
@@ -49,25 +49,33 @@ def _learning(plan: Plan) -> list[str]:
         )
     else:
         said.append("The online stage against environment steps.")
-    if any(not len(run.offline_evals["update"]) for panel in plan.panels for run in panel.runs):
-        fresh = dict.fromkeys(group.label for panel in plan.panels for group in panel.groups
-                              if not any(len(run.offline_evals["update"]) for run in group.runs))  # fmt: skip
-        said += [f"{_list(list(fresh))} start{'s' * (len(fresh) == 1)} from scratch at the switch."] if fresh else []
+    fresh = _without_offline(plan, trunk=False)
+    said += [f"{', '.join(fresh)}: from scratch at the switch."] if fresh else []
+    lost = _without_offline(plan, trunk=True)
+    said += [f"{', '.join(lost)}: offline stage not known, for the run it was branched off is gone."] if lost else []
     said.append(_over_seeds(plan))
     return said + _ends(plan)
 
 
+def _without_offline(plan: Plan, trunk: bool) -> list[str]:
+    """Labels of the groups that show no offline stage, and were (or were not) branched off a run that had one."""
+    groups = [group for panel in plan.panels for group in panel.groups]
+    bare = [group for group in groups if not any(len(run.offline_evals["update"]) for run in group.runs)]
+    return list(dict.fromkeys(group.label for group in bare if any(run.trunk for run in group.runs) == trunk))
+
+
 def _decay(plan: Plan) -> list[str]:
     said = [
-        f"The model's uncertainty on {_list([panel.title for panel in plan.panels], '; ')}. Left: mean (line) and 20th "
+        f"The model's uncertainty on {'; '.join(panel.title for panel in plan.panels)}. Left: mean (line) and 20th "
         "to 80th percentile (band) of u over the rows of each model rollout of the online stage, of several seeds the "
-        "interquartile mean. Right: density over epochs and seeds of the relative uncertainty error "
-        "|U(t) - U(t+1)| / |eta(t)| (Gaussian kernel, Silverman's width, folded at 0), a mark below for each epoch."
+        "interquartile mean; a few very uncertain rows can lift the mean above the band. Right: density over epochs "
+        "and seeds of the relative uncertainty error |U(t) - U(t+1)| / |eta(t)| (Gaussian kernel, Silverman's width, "
+        "folded at 0), a mark below for each epoch."
     ]
     for panel in plan.panels:
         found = uncertainty.densities(panel)
         few = [group.label for group in panel.groups if group not in found]
-        said += [f"Too few epochs for a density: {_list(few)}."] if few else []
+        said += [f"Too few epochs for a density: {', '.join(few)}."] if few else []
         beyond = int(sum((values > uncertainty.reach(found)).sum() for values in found.values())) if found else 0
         said += [f"{beyond} of {sum(map(len, found.values()))} errors lie beyond the axis."] if beyond else []
     return said
@@ -88,10 +96,10 @@ def _ends(plan: Plan) -> list[str]:
     for panel in plan.panels:
         end = learning.horizon(panel)
         last = {group: min(run.last_step for run in group.runs) for group in panel.groups}
-        on = [f"{group.label} goes on to {step:g}" for group, step in last.items() if step > end]
-        short = [f"{group.label} ends at {step:g}" for group, step in last.items() if step < end]
-        said += [f"Cut at {end:g} environment steps (arrowhead): {_list(on)}."] if on else []
-        said += [f"Before {end:g} environment steps (bar): {_list(short)}."] if short else []
+        on = [f"{group.label} goes on to {step:,.0f}" for group, step in last.items() if step > end]
+        short = [f"{group.label} ends at {step:,.0f}" for group, step in last.items() if step < end]
+        said += [f"Cut at {end:,.0f} environment steps (arrowhead): {', '.join(on)}."] if on else []
+        said += [f"Before {end:,.0f} environment steps (bar): {', '.join(short)}."] if short else []
     return said
 
 
@@ -106,8 +114,8 @@ def _made_of(plan: Plan) -> list[str]:
     sets = [f"{name} sha256 {sha256[:SHA]}" for name, sha256 in data.items()]
     return [
         f"Runs: {'; '.join(said)}.",
-        f"Data: {_list(sets) if sets else 'none'}.",
-        f"Task: {_list(list(dict.fromkeys(run.task for run in runs.values())))}.",
+        f"Data: {', '.join(sets) or 'none'}.",
+        f"Task: {', '.join(dict.fromkeys(run.task for run in runs.values()))}.",
         f"Versions: {versions(list(runs.values()))}.",
     ]
 
@@ -115,7 +123,3 @@ def _made_of(plan: Plan) -> list[str]:
 def _seeds(runs: Sequence[RunFacts]) -> str:
     seeds = sorted({run.seed for run in runs})
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
-
-
-def _list(words: Sequence[str], between: str = ", ") -> str:
-    return between.join(words)

@@ -121,7 +121,7 @@ def dataset(reference: str) -> str:
 
 def _algorithms(runs: list[RunFacts], notes: list[str]) -> list[Group]:
     """One curve an algorithm, of MOORe the usual one; several where an algorithm's runs differ in other keys too."""
-    known = [run for run in runs if len(run.online_evals["env_step"])]
+    known = [run for run in runs if run.last_step > 0]
     if not known:
         notes.append("No run has an evaluation of an online stage.")
         return []
@@ -145,7 +145,7 @@ def _algorithms(runs: list[RunFacts], notes: list[str]) -> list[Group]:
 
 def _samplers(runs: list[RunFacts], notes: list[str]) -> list[Group]:
     """Runs of MOORe that differ in the sampler alone (alpha has no effect but for `priority`)."""
-    known = [run for run in runs if run.algo == "moore" and len(run.online_evals["env_step"])]
+    known = [run for run in runs if run.algo == "moore" and run.last_step > 0]
     family = _family(known, (SAMPLER, ALPHA, PRIORITY), lambda run: run.settings[SAMPLER])
     family = [run for run in family if run.settings[SAMPLER] != "priority" or run in _usual(family)]
     found = []
@@ -161,11 +161,7 @@ def _samplers(runs: list[RunFacts], notes: list[str]) -> list[Group]:
 
 def _alphas(runs: list[RunFacts], notes: list[str]) -> list[Group]:
     """Runs of MOORe with the sampler `priority` that differ in alpha alone, by rising alpha; "auto" comes last."""
-    known = [
-        run
-        for run in runs
-        if run.algo == "moore" and run.settings[SAMPLER] == "priority" and len(run.online_evals["env_step"])
-    ]
+    known = [run for run in runs if run.algo == "moore" and run.settings[SAMPLER] == "priority" and run.last_step > 0]
     live = [run for run in known if isinstance(run.settings[ALPHA], lineage.Changed)]
     if live:
         notes.append(f"{_counted(len(live))} whose alpha was changed on the way not drawn.")
@@ -190,7 +186,7 @@ def _uncertain(runs: list[RunFacts], notes: list[str]) -> list[Group]:
     groups = _samplers(runs, quiet) or _algorithms(runs, quiet)
     found = []
     for group in groups:
-        members = tuple(run for run in group.runs if len(decay(run)[0]))
+        members = tuple(run for run in group.runs if decay(run)[0].max(initial=0.0) > 0)
         if members:
             found.append(replace(group, runs=members))
     if not found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
@@ -14,25 +16,27 @@ from moore_tui.report.figures.style import SETTINGS
 
 def draw(plan: Plan, folder: Path) -> Drawn:
     """Draw a plan that has panels, into a folder that is there."""
+    told, by = caption.text(plan), caption.maker()
+    files = (folder / f"{plan.name}.pdf", folder / f"{plan.name}.png")
+    pdf = {"Title": plan.title, "Subject": told, "Keywords": caption.keywords(plan), "Creator": by}
+    png = {"Title": plan.title, "Description": told, "Comment": caption.keywords(plan), "Software": by}
+    with settings():
+        made = figure(plan)
+        made.savefig(
+            files[0], metadata={**pdf, "Producer": f"matplotlib {matplotlib.__version__}", "CreationDate": None}
+        )
+        made.savefig(files[1], metadata=png)
+    runs = dict.fromkeys(run.id for panel in plan.panels for run in panel.runs)
+    return Drawn(plan.name, plan.title, told, files, tuple(runs))
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib as the figures need it, whatever a person's own settings are; afterwards as it was."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
-        made = figure(plan)
-        told = caption.text(plan)
-        files = (folder / f"{plan.name}.pdf", folder / f"{plan.name}.png")
-        about = {"Title": plan.title, "Subject": told, "Keywords": caption.keywords(plan), "Creator": caption.maker()}
-        made.savefig(
-            files[0], metadata={**about, "Producer": f"matplotlib {matplotlib.__version__}", "CreationDate": None}
-        )
-        about = {
-            "Title": plan.title,
-            "Description": told,
-            "Comment": caption.keywords(plan),
-            "Software": caption.maker(),
-        }
-        made.savefig(files[1], metadata=about)
-    runs = dict.fromkeys(run.id for panel in plan.panels for run in panel.runs)
-    return Drawn(plan.name, plan.title, told, files, tuple(runs))
+        yield
 
 
 def figure(plan: Plan) -> Figure:
