@@ -42,6 +42,13 @@ def test_a_fall_that_is_more_than_noise_is_told_with_its_limits() -> None:
     assert (1000.0 - 400.0) / 32.0 - 3.0 < depth < (1000.0 - 400.0) / 32.0
 
 
+def test_a_fall_of_the_very_first_online_evaluation_counts() -> None:
+    told = alerts(shot(), series(online([400.0, 1000.0, 1010.0, 1100.0])))
+    assert len(told) == 1 and told[0].startswith("net dip of ")
+    depth = float(told[0].split()[3])
+    assert (1000.0 - 400.0) / 32.0 - 3.0 < depth < (1000.0 - 400.0) / 32.0
+
+
 def test_an_unchanged_policy_does_not_dip() -> None:
     assert alerts(shot(), series(online([1010.0, 990.0, 1000.0, 1005.0]))) == []
 
