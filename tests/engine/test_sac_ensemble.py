@@ -146,6 +146,17 @@ def unsettled(sac: EnsembleSAC) -> EnsembleSAC:
     return sac
 
 
+def test_the_norms_start_as_the_identity_and_the_weights_as_without_them() -> None:
+    sac, bare = agent(3, 2, True), agent(3, 2, False)
+    for mine, theirs in zip(sac.q.nets, bare.q.nets, strict=True):
+        assert all(torch.equal(*pair) for pair in zip(mine.weights, theirs.weights, strict=True))
+    for stack in sac.ensemble.stacks:
+        assert all(
+            bool((gain == 1).all() and (bias == 0).all()) for gain, bias in zip(stack.gains, stack.biases, strict=True)
+        )
+    assert torch.equal(sac.q.target, sac.q.params)
+
+
 @pytest.mark.parametrize("together", [1, 3, 5])
 @pytest.mark.parametrize(("critics", "subset", "norm"), SHAPES)
 def test_gradients_of_every_parameter_are_autograds(
