@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +92,24 @@ def test_a_hang_up_ends_the_console_alone_and_a_new_one_shows_the_same_curve(
     second = ScreenTerminal(console)
     terminals.append(second)
     assert curve(second) == shown
+
+
+def test_a_signal_to_the_consoles_whole_process_group_reaches_no_run(
+    console: Console, terminals: list[ScreenTerminal]
+) -> None:
+    hold(console)
+    terminal = ScreenTerminal(console, "run", "quickstart", "--name", "r")
+    terminals.append(terminal)
+    run = console.run_dir("r")
+    wait_for(lambda: terminal.text() and run.exists() and console.snapshot("r").update == 50, "update 50")
+    trainer, keeper = trainer_of(run), keeper_of(run)["identity"]
+    os.killpg(terminal.process.pid, signal.SIGKILL)
+    terminal.process.wait()
+    (run.path / "go").touch()
+    assert console.until("r", "done", "interrupted", "lost").state == "done", "the trainer was killed too"
+    wait_for(lambda: not identity.alive(keeper), "the keeper's end")
+    attempts = keeper_of(run)["attempts"]
+    assert [(one["identity"]["pid"], one["exit"]) for one in attempts] == [(trainer["pid"], 0)], "the keeper saw it"
 
 
 def stalled_share(console: Console, terminals: list[ScreenTerminal], seconds: float) -> float:
