@@ -41,7 +41,7 @@ class RunFacts:
     it branched off too, and end at the switch (their env_step is 0); MBPO and branches whose trunk is gone have none.
     `evaluations` are the `eval` events themselves, the inherited ones first. `data_sha256` is "" where a run
     has no data. `finished` says that it came to its planned end. `remarks` are sentences that a reader of its figures
-    must know.
+    must know. `origin` is the path of the run it branched off, "" if it did not.
     """
 
     id: str
@@ -56,7 +56,7 @@ class RunFacts:
     versions: Mapping[str, str]
     state: str
     finished: bool
-    trunk: str
+    origin: str
     offline_evals: Columns
     online_evals: Columns
     baseline: Columns
@@ -67,6 +67,11 @@ class RunFacts:
     outcome: compare.Outcome
     remarks: Sequence[str] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def trunk(self) -> str:
+        """The name of the run it branched off; "" if it did not."""
+        return Path(self.origin).name
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -160,7 +165,7 @@ def read(path: Path) -> RunFacts:
         versions=_versions(attempts[-1:]),
         state=state,
         finished=state == "done",
-        trunk=Path(origin).name,
+        origin=origin,
         offline_evals=columns([event for event in normal if event["stage"] == "offline"], EVAL),
         online_evals=columns([event for event in normal if event["stage"] == "online"], EVAL),
         baseline=columns([event for event in evals if event.get("baseline")], EVAL),

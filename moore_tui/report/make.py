@@ -14,7 +14,7 @@ from pathlib import Path
 from moore_engine.rundir import RunDir, write_atomic
 from moore_tui.report import records
 from moore_tui.report.figures import Drawn, NoMatplotlib, draw
-from moore_tui.report.gather import RunFacts, gather
+from moore_tui.report.gather import RunFacts, gather, labelled
 from moore_tui.report.page import Report, page
 from moore_tui.report.strata import NothingToCompare, strata
 from moore_tui.report.summary import of_stratum, together
@@ -43,13 +43,14 @@ def make(
     runs = gather(paths, left_out, lambda place, name: tell(f"reading {name}", place / phases))
     if not runs:
         raise NothingToCompare(left_out[0] if left_out else "no run was named")
+    runs, trunks = _without_trunks(runs)
     tell("comparing", len(paths) / phases)
     apart = strata(runs, step)
     summaries = [of_stratum(each) for each in apart]
     whole = together(apart)
     folder.mkdir(parents=True, exist_ok=True)
     tell("drawing", (len(paths) + 1) / phases)
-    notes = [*(f"Left out: {sentence}." for sentence in left_out), *_several(apart)]
+    notes = [*(f"Left out: {sentence}." for sentence in left_out), *trunks, *_several(apart)]
     figures = _figures(runs, folder / "figures", notes)
     if not records.has_parquet():
         notes.append(f"There are no Parquet files, which need pyarrow: {records.INSTALL}.")
@@ -90,6 +91,16 @@ def _clear(folder: Path, files: Sequence[Path]) -> None:
     for path in old:
         if path not in files:
             path.unlink(missing_ok=True)
+
+
+def _without_trunks(runs: Sequence[RunFacts]) -> tuple[list[RunFacts], list[str]]:
+    """(the runs without those that are only the offline stage of others among them, a note on these)."""
+    origins = {Path(run.origin).resolve() for run in runs if run.origin}
+    trunks = [run.id for run in runs if run.path.resolve() in origins and not run.last_step]
+    if not trunks:
+        return list(runs), []
+    rest = labelled([run for run in runs if run.id not in trunks])
+    return rest, [f"Shown only as the offline stage of the runs that branched off: {', '.join(trunks)}."]
 
 
 def _several(apart: Sequence[object]) -> list[str]:

@@ -120,7 +120,7 @@ def _seed_notes(runs: Sequence[RunFacts]) -> list[str]:
     groups = {group: [run for run in runs if run.group == group] for group in dict.fromkeys(run.group for run in runs)}
     lonely = [group for group, members in groups.items() if len(members) == 1]
     seeds = [group for group, members in groups.items() if _repeats([run.seed for run in members])]
-    trunks = [group for group, members in groups.items() if _repeats([run.trunk for run in members if run.trunk])]
+    trunks = [group for group, members in groups.items() if _repeats([run.origin for run in members if run.origin])]
     told = (
         ("One run, so no interval and nothing known of the spread over seeds", lonely),
         ("Several runs of the same seed, which are not independent", seeds),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from moore_engine.rundir import RunDir
+from moore_engine.rundir import RunDir, write_json
 from moore_tui.report import make as making
 from moore_tui.report import records
 from moore_tui.report.figures import Drawn, NoMatplotlib
@@ -216,3 +216,18 @@ def test_several_data_sets_have_a_section_each_and_one_together(tmp_path: Path) 
     with open(tmp_path / "out" / "groups.csv", newline="") as file:
         finals = {row["stratum"]: float(row["iqm"]) for row in csv.DictReader(file) if row["figure"] == "final"}
     assert list(finals.values()) == pytest.approx([55, 25, 40]) and list(finals)[-1] == "all"
+
+
+def test_a_trunk_is_no_run_of_its_own_among_its_branches(tmp_path: Path) -> None:
+    trunk = figure_run(tmp_path, "trunk-s0", before=(10, 20), after=(), online={"sampler": "uniform"})
+    (trunk.checkpoints / "switch").mkdir()
+    write_json(trunk.checkpoints / "switch" / "manifest.json", {"seq": 3})
+    origin = {"from_": f"{trunk.path}@switch#{SHA}"}
+    branches = [figure_run(tmp_path, f"{name}-s0", before=(), after=(30, 40), run=origin) for name in ("a", "b")]
+    found, page = made([trunk, *branches], tmp_path / "out")
+    assert [(run.id, run.group, run.offline_score) for run in found.report.runs] == [
+        ("a-s0", "moore", 20.0), ("b-s0", "moore", 20.0),
+    ]  # fmt: skip
+    assert "Shown only as the offline stage of the runs that branched off: trunk-s0." in page.words
+    alone, _ = made([trunk], tmp_path / "alone")
+    assert [run.id for run in alone.report.runs] == ["trunk-s0"]
