@@ -120,7 +120,7 @@ def _online(axes: Axes, group: Group, whole: Curve, style: Style, end: float, pl
     curve = whole.until(end)
     crowded = place[1] > CROWD
     wide = 0.9 if crowded else 1.2
-    (drawn,) = axes.plot(curve.x, curve.middle, linewidth=wide, zorder=4, gid=f"online {group.label}")
+    (drawn,) = axes.plot(curve.x, curve.middle, linewidth=wide, zorder=4, clip_on=False, gid=f"online {group.label}")
     marked(line(drawn, style), *place)
     if curve.band is not None:
         band(axes, curve.x, curve.band, style.colour, f"band {group.label}", crowded)
