@@ -75,8 +75,7 @@ def _text(made: Made, folder: Path) -> str:
     header = ["GROUP", "RUNS", "OFFLINE", "FINAL", "NET DIP", "AUC"]
     for summary in made.report.summaries:
         rows = [
-            [row.group, str(row.runs)]
-            + [estimate_text(row.estimates.get(name)) for name in ("offline", "final", "net_dip", "auc")]
+            [row.group, str(row.runs)] + [estimate_text(row, name) for name in ("offline", "final", "net_dip", "auc")]
             for row in summary.rows
         ]
         parts.append(f"{plain(summary.name)} ({summary.unit})")

@@ -114,16 +114,18 @@ def _shown(summary: Summary) -> list[Measure]:
 
 
 def _estimate(row: GroupRow, measure: Measure) -> Cell:
+    """The estimate with its interval, and of how many of the group's runs it is if not of all."""
     found = row.estimates.get(measure.name)
     if found is None:
         return Cell(NONE)
-    missing = f" ({found.runs} of {row.runs})" if found.runs < row.runs else ""
-    return Cell(number(found.value), _interval(found) + missing)
+    missing = f"({found.runs} of {row.runs})" if found.runs < row.runs else ""
+    return Cell(number(found.value), " ".join(each for each in (_interval(found), missing) if each))
 
 
-def estimate_text(estimate: Estimate | None) -> str:
-    """An estimate with its interval as plain text."""
-    return NONE if estimate is None else f"{number(estimate.value)} {_interval(estimate)}".rstrip()
+def estimate_text(row: GroupRow, name: str) -> str:
+    """What the page says of a group's figure, as plain text."""
+    measure = next(measure for measure in MEASURES if measure.name == name)
+    return " ".join(each for each in _estimate(row, measure) if each)
 
 
 def _versus(key: str, summary: Summary, runs: Sequence[RunFacts]) -> str:

@@ -17,6 +17,7 @@ from moore_tui.report import records
 from moore_tui.report.figures import Drawn, NoMatplotlib
 from moore_tui.report.gather import RunFacts
 from moore_tui.report.make import Made, make
+from moore_tui.report.page import estimate_text
 from tests.report.figure_runs import SHA, figure_run
 
 VOID = {"meta", "img", "br"}
@@ -131,6 +132,14 @@ def test_the_numbers_on_the_page_are_those_of_the_tables(tmp_path: Path) -> None
     row = next(row for row in page.rows if row[0] == "moore")
     assert row[1:3] == ["3", "0, 1, 2"] and f"60.0 [{estimate.interval.low:.1f}, {estimate.interval.high:.1f}]" in row
     assert next(row for row in page.rows if row[0] == "a-s1")[1:5] == ["moore", "done", "1", "2,000"]
+
+
+def test_a_figure_says_of_how_many_runs_it_is(tmp_path: Path) -> None:
+    late = figure_run(tmp_path, "a-s9", frozen=(30, 30), after=())
+    found, page = made([*seeds(tmp_path), late], tmp_path / "out")
+    row = next(row for row in page.rows if row[0] == "moore")
+    assert row[1] == "4" and sum("(3 of 4)" in cell for cell in row) == 5 and "30.0 [30.0, 30.0]" in row
+    assert estimate_text(found.report.summaries[0].rows[0], "final").endswith(" (3 of 4)")
 
 
 def test_one_run_has_no_interval_and_no_one_to_be_compared_with(tmp_path: Path) -> None:
