@@ -83,6 +83,7 @@ def test_the_switch_is_marked_at_0_between_grey_and_colour(tmp_path: Path) -> No
     found = artists(axes)
     assert points(found["switch"])[0] == [0, 0]
     assert same_color(found["offline MOORe"].get_color(), style.GREY)
+    assert same_color(found["offline band MOORe"].get_facecolor()[0][:3], style.GREY)
     colour = to_rgb(found["online MOORe"].get_color())
     assert max(colour) - min(colour) > 0.3
     said = {text.get_text().strip() for text in axes.texts}

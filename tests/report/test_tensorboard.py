@@ -102,6 +102,8 @@ def test_configuration_versions_warnings_and_hyperparameters_are_told(run: RunDi
     plugin = found.SummaryMetadata("_hparams_/session_start_info").plugin_data
     started = HParamsPluginData.FromString(plugin.content).session_start_info
     assert started.start_time_secs == 1001.0
+    places = [plugin.content.index(key.encode()) for key in sorted(started.hparams)]
+    assert places == sorted(places)  # a map's own order is another one in each process
     assert started.hparams["run.seed"].number_value == 3 and started.hparams["sac.hidden"].string_value == "[8, 4]"
 
 
