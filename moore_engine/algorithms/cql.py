@@ -1,7 +1,7 @@
 """CQL (Kumar et al. 2020, 2006.04779): conservative critics offline, then fine-tuning on offline and online rows alike.
 
 One buffer drawn uniformly; the update itself stands in moore_engine/cql.py. Online, with `cql.online_weight` 0, it is
-plain SAC at one rate, the critics', as Balanced Replay fine-tunes; with another weight CQL at its own rates, as in CORL.
+plain SAC at one rate, the critics', as Balanced Replay fine-tunes; with another weight CQL at its own (CORL).
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from moore_engine import config
+from moore_engine.algorithms.cql import CQL
 from moore_engine.buffers import ReplayTable
+from moore_engine.cql import CQL as Core
 from moore_engine.export import export_policy
 from moore_engine.train import train
 from moore_engine.training import Training
@@ -18,13 +20,18 @@ from tests.engine.test_train import Desk, _copied, _equal, begin
 
 COMMON = (
     "run.algo=cql", "online.sampler=uniform", "sac.actor_lr=1e-3", "sac.critic_lr=3e-3", "sac.target_entropy=auto",
-    "cql.weight=0.5", "cql.actions=2", "offline.epochs=3", "online.epochs=2", "online.steps_per_epoch=40",
+    "cql.weight=2", "cql.actions=2", "offline.epochs=3", "online.epochs=2", "online.steps_per_epoch=40",
     "online.updates_per_step=5", "sac.tau=0.02",
 )  # fmt: skip
 
 
 def cql(data: Path, *sets: str) -> tuple[Training, Desk]:
     return begin(data, *COMMON, *sets)
+
+
+def core_of(training: Training) -> Core:
+    assert isinstance(training.algo, CQL)
+    return training.algo.core
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +50,14 @@ def done(data: Path) -> tuple[Training, Desk, dict[str, dict[str, Any]]]:
 
 
 def test_it_learns_from_random_rows_to_balance_longer_than_they_do(done: Any) -> None:
-    """The rows' episodes last 6 steps."""
+    """The rows' episodes last 6 steps. A target without bootstrapping, or a term without the data's pull, stays below
+    15; a flipped sign raises the term, log(6 actions x 2) = 2.48 for a flat critic and a uniform policy, above 5."""
     training, desk, _ = done
     offline = [fields["return_mean"] for kind, fields in desk.said if kind == "eval"][2]
     rows = training.replay.rows[: training.replay.n_off]
     assert rows.shape[0] / rows[:, -1].sum() < 8
     assert offline > 25
+    assert next(fields["conservative"] for kind, fields in desk.said if kind == "loss") < 4
 
 
 def test_a_state_taken_at_any_tick_goes_on_to_the_same_end(done: Any, data: Path) -> None:
@@ -74,7 +83,7 @@ def test_updates_are_counted_and_the_term_is_measured_offline_alone(done: Any) -
 def test_online_it_is_plain_sac_at_the_critics_rate(data: Path) -> None:
     training, desk = cql(data, "offline.epochs=1", "online.epochs=0", "sac.temperature_lr=5e-4")
     train(training, desk)
-    core = training.algo.core
+    core = core_of(training)
     assert core.weight == 0
     assert core.scales[0] == -1, "SAC's own target has the entropy in it"
     assert [adam.lr.item() for adam in (core.actor_adam, core.critic_adam, core.temperature_adam)] == [
@@ -87,7 +96,7 @@ def test_with_an_online_weight_it_goes_on_as_it_was(data: Path) -> None:
         data, "offline.epochs=1", "online.epochs=1", "cql.online_weight=0.25", "sac.temperature_lr=5e-4"
     )
     train(training, desk)
-    core = training.algo.core
+    core = core_of(training)
     assert (core.weight, core.scales[0].item()) == (0.25, 0)
     assert [core.actor_adam.lr.item(), core.temperature_adam.lr.item()] == pytest.approx([1e-3, 5e-4])
     assert math.isfinite(training.algo.metrics()["conservative"])
@@ -97,9 +106,9 @@ def test_a_branch_takes_its_own_online_weight_and_rates(done: Any, data: Path) -
     _, _, taken = done
     other, _ = cql(data, "cql.online_weight=0.25")
     other.load_state_dict(taken["online update 1"], branch=True)
-    assert other.algo.core.weight == 0.25
-    assert other.algo.core.actor_adam.lr.item() == pytest.approx(1e-3)
-    assert torch.equal(other.algo.core.q.params, taken["online update 1"]["sac"]["critic_params"])
+    assert core_of(other).weight == 0.25
+    assert core_of(other).actor_adam.lr.item() == pytest.approx(1e-3)
+    assert torch.equal(core_of(other).q.params, taken["online update 1"]["sac"]["critic_params"])
 
 
 def test_rows_are_drawn_uniformly_from_one_buffer(done: Any) -> None:
