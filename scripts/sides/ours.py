@@ -13,6 +13,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from moore_engine.awac import AWAC  # noqa: E402
 from moore_engine.buffers import Layout, ReplayTable  # noqa: E402
+from moore_engine.cql import CQL  # noqa: E402
 from moore_engine.sac import SAC  # noqa: E402
 from moore_engine.samplers import StratumSampler  # noqa: E402
 from moore_engine.streams import generator  # noqa: E402
@@ -78,6 +79,16 @@ def awac(request: dict[str, Any], rows: dict[str, np.ndarray]) -> Ours:
     return Ours(core, layout, table, request["seed"])
 
 
+def cql(request: dict[str, Any], rows: dict[str, np.ndarray]) -> Ours:
+    layout, table = table_of(rows)
+    core = CQL(
+        layout.obs_dim, layout.action_dim, weight=5.0, actions=10, hidden=request["hidden"], batch=request["batch"],
+        actor_lr=request["lr"], critic_lr=request["lr"], temperature_lr=request["lr"],
+        target_entropy=-float(layout.action_dim), generator=generator(request["seed"], "init"),
+    )  # fmt: skip
+    return Ours(core, layout, table, request["seed"])
+
+
 if __name__ == "__main__":
     torch.set_grad_enabled(False)
-    serve({"sac": sac, "awac": awac})
+    serve({"sac": sac, "awac": awac, "cql": cql})

@@ -103,5 +103,16 @@ def awac_plain(request: dict[str, Any], rows: dict[str, np.ndarray]) -> Theirs:
     return theirs
 
 
+def cql(request: dict[str, Any], rows: dict[str, np.ndarray]) -> Theirs:
+    """Without the Lagrange multiplier, as d3rlpy's own reproduction; its target takes the mean next action."""
+    seeded(request["seed"])
+    config = d3rlpy.algos.CQLConfig(
+        actor_learning_rate=request["lr"], critic_learning_rate=request["lr"], temp_learning_rate=request["lr"],
+        alpha_learning_rate=0.0, conservative_weight=5.0, n_action_samples=10, batch_size=request["batch"],
+        actor_encoder_factory=Encoder(request["hidden"]), critic_encoder_factory=Encoder(request["hidden"]),
+    )  # fmt: skip
+    return Theirs(config.create(device="cpu:0"), rows, request["batch"])
+
+
 if __name__ == "__main__":
-    serve({"sac": sac, "awac": awac, "awac_plain": awac_plain})
+    serve({"sac": sac, "awac": awac, "awac_plain": awac_plain, "cql": cql})
