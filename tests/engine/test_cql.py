@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from moore_engine.capture import Captured
 from moore_engine.cql import CQL
 from moore_engine.sac import SAC
 from tests.engine.test_sac import Plain, generator, rows
@@ -243,3 +244,25 @@ def test_it_takes_the_best_actions_of_the_data_where_sac_leaves_the_data() -> No
     assert -0.15 < mean < 0.3
     assert gap < -0.5
     assert one_step_policy(weight=0.0)[0] > 0.5
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_replays_on_a_gpu_equal_plain_updates() -> None:
+    results = []
+    for wrap in (False, True):
+        sac = agent(device="cuda", generator=torch.Generator("cuda").manual_seed(0))
+        draw = torch.Generator("cuda").manual_seed(1)
+        batch = rows(agent()).to("cuda")
+
+        def function(sac: CQL = sac, batch: Tensor = batch, draw: torch.Generator = draw) -> None:
+            sac.update(batch, draw)
+
+        call = (
+            Captured(function, device="cuda", tensors=sac.tensors().values(), generators=[draw]) if wrap else function
+        )
+        for k in range(5):
+            draw.manual_seed(100 + k)
+            call()
+        results.append(sac.state_dict())
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value)
