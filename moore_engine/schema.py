@@ -14,11 +14,14 @@ BOTH, ONLINE = ("offline", "online"), ("online",)
 
 
 class Algorithm(NamedTuple):
-    """An algorithm for people and the loop: what it is, the stages it has, where its class lives (module:Class)."""
+    """An algorithm for people and the loop: what it is, its stages, its class (module:Class), whether it learns from
+    models, and the sections of the configuration that are its own."""
 
     about: str
     stages: tuple[str, ...]
     where: str
+    models: bool = False
+    sections: tuple[str, ...] = ()
 
 
 _HOME = "moore_engine.algorithms"
@@ -27,19 +30,34 @@ ALGORITHMS = {
         "MOPO offline, then online fine-tuning with prioritised sampling (MOORe, Algorithm 1)",
         BOTH,
         f"{_HOME}.moore:MOORe",
+        models=True,
     ),
-    "mopo": Algorithm("the offline stage only (MOPO)", ("offline",), f"{_HOME}.mopo:MOPO"),
-    "mbpo": Algorithm("MOORe's loop from scratch, without data and penalty (MBPO)", ONLINE, f"{_HOME}.mbpo:MBPO"),
-    "awac": Algorithm("advantage-weighted actor-critic, offline then online on one buffer", BOTH, f"{_HOME}.awac:AWAC"),
+    "mopo": Algorithm("the offline stage only (MOPO)", ("offline",), f"{_HOME}.mopo:MOPO", models=True),
+    "mbpo": Algorithm(
+        "MOORe's loop from scratch, without data and penalty (MBPO)", ONLINE, f"{_HOME}.mbpo:MBPO", models=True
+    ),
+    "awac": Algorithm(
+        "advantage-weighted actor-critic, offline then online on one buffer",
+        BOTH,
+        f"{_HOME}.awac:AWAC",
+        sections=("awac",),
+    ),
     "balanced_replay": Algorithm(
-        "five CQL agents offline, then their ensemble online on rows balanced by a density ratio", BOTH,
+        "five CQL agents offline, then their ensemble online on rows balanced by a density ratio",
+        BOTH,
         f"{_HOME}.balanced_replay:BalancedReplay",
+        sections=("cql", "balanced"),
     ),
-    "cql": Algorithm("conservative Q-learning offline, then plain fine-tuning online", BOTH, f"{_HOME}.cql:CQL"),
+    "cql": Algorithm(
+        "conservative Q-learning offline, then plain fine-tuning online", BOTH, f"{_HOME}.cql:CQL", sections=("cql",)
+    ),
     "collect": Algorithm(
-        "a data set made in the task by D4RL's protocol, with SAC", ONLINE, "moore_engine.collect.collection:Collection"
+        "a data set made in the task by D4RL's protocol, with SAC",
+        ONLINE,
+        "moore_engine.collect.collection:Collection",
+        sections=("collect",),
     ),
-}  # fmt: skip
+}
 """The one table: an algorithm is its line here, its file and its preset."""
 
 

@@ -14,6 +14,7 @@ from moore_engine import config as configs
 from moore_engine import control, events
 from moore_engine.config_checks import convert
 from moore_engine.rundir import RunDir, read_json
+from moore_engine.schema import ALGORITHMS
 from moore_tui.runs import plan
 
 PER_RUN = ("run.name", "run.seed", "run.from", "run.device", "run.threads", "data.path")
@@ -43,6 +44,12 @@ class _NoEffect:
     def __repr__(self) -> str:
         return "no effect"
 
+
+MODEL_KEYS = (
+    "model_every", "rollout_every", "rollout_batch", "rollout_length", "rollout_growth", "retain_epochs",
+    "penalty_coef", "penalty_anneal", "real_ratio", "sampler", "max_updates", "initial_rollout",
+)  # fmt: skip
+"""Keys of either stage that are of models and rollouts."""
 
 NO_EFFECT: Final = _NoEffect()
 """Value of a key that does nothing in a run; runs do not differ in it."""
@@ -109,13 +116,18 @@ def _value(key: str, value: Any) -> Any:
 
 def _idle(values: Mapping[str, Any]) -> Callable[[str], bool]:
     """Which keys do nothing in a run with these values."""
-    algo, sampler = values["run.algo"], values["online.sampler"]
-    sections = {"model", "offline", "online"} if algo == "collect" else {"collect"}
-    names = {"eval.switch_episodes"} if algo == "collect" else set()
-    if algo == "mopo":
+    algo, sampler = ALGORITHMS.get(values["run.algo"]), values["online.sampler"]
+    if algo is None:
+        return lambda key: False
+    sections = {section for each in ALGORITHMS.values() for section in each.sections} - {*algo.sections}
+    sections |= {"offline", "online"} - {*algo.stages}
+    names = set() if len(algo.stages) == 2 else {"eval.switch_episodes"}
+    if not algo.models:
+        sections.add("model")
+        names |= {f"online.{name}" for name in MODEL_KEYS} | {f"offline.{name}" for name in MODEL_KEYS}
+    if values["run.algo"] == "collect":
         sections.add("online")
-        names.add("eval.switch_episodes")
-    if sampler != "priority":
+    if sampler != "priority" or not algo.models:
         names.add("online.alpha")
     if sampler != "custom":
         names.add("online.priority")
