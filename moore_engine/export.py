@@ -96,7 +96,7 @@ def _session(path: Path) -> Callable[[Any], Any]:
 
 
 def _write_onnx(module: torch.nn.Sequential, path: Path, obs: torch.Tensor) -> None:
-    """One ONNX node a layer (two for Affine and Clip), so that no exporter of torch's, which change by version, is needed."""
+    """One ONNX node a layer (Affine and Clip: two), so that no exporter of torch's, each version another, is needed."""
     import onnx
     from onnx import helper, numpy_helper
 
