@@ -1,4 +1,4 @@
-"""Advantage-weighted actor-critic (AWAC; Nair et al. 2020, 2006.09359, Algorithm 1 and Eq. 13).
+"""Advantage-weighted actor-critic (AWAC; Nair et al. 2020, 2006.09359, Algorithm 1).
 
 One update, all gradients at the same parameters, on static memory and without a data-dependent branch or shape:
 
