@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _lock = threading.Lock()
+_open = threading.local()
 _allowed: list[int] = []
 _before: tuple[int, int] = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 _used = 0
@@ -28,22 +29,30 @@ def bounded_memory(allowance: int) -> Iterator[None]:
     if used is None:
         yield
         return
-    _change(used, allowance, 1)
+    blocks = vars(_open).setdefault("blocks", [])
+    blocks.append([allowance])
+    _change(used, [allowance], [])
     try:
         yield
     finally:
-        _change(used, allowance, -1)
+        _change(used, [], blocks.pop())
 
 
-def _change(used: int, allowance: int, by: int) -> None:
-    """Begin or end one block: the limit is what was used before the first plus all that is allowed."""
+def widen(allowance: int) -> None:
+    """Let the innermost block of this thread have `allowance` bytes more until it ends; nothing where there is none."""
+    if blocks := vars(_open).get("blocks"):
+        _change(0, [allowance], [])
+        blocks[-1].append(allowance)
+
+
+def _change(used: int, more: list[int], less: list[int]) -> None:
+    """Add to what is allowed and take from it: the limit is what was `used` before the first block, plus all of it."""
     global _before, _used
     with _lock:
         if not _allowed:
             _before, _used = resource.getrlimit(resource.RLIMIT_DATA), used
-        if by > 0:
-            _allowed.append(allowance)
-        else:
+        _allowed.extend(more)
+        for allowance in less:
             _allowed.remove(allowance)
         soft, hard = _before
         if _allowed:

@@ -76,7 +76,7 @@ def finish(
     known = identity()
     returns, lengths = episode_stats(table[:, layout.reward].ravel(), ends)
     if not known_next.all():
-        table = table[known_next]
+        table = _kept(table, known_next)
     with ThreadPoolExecutor(1) as pool:
         hashed = pool.submit(table_hash, table)
         if wanted.checks:
@@ -101,6 +101,16 @@ def finish(
         reference=raw.reference,
         warnings=warnings,
     )
+
+
+def _kept(table: Float32, kept: Bool) -> Float32:
+    """The rows that `kept` (n,) marks, moved to the front of the same memory."""
+    done = 0
+    for start in range(0, len(table), validate.BLOCK):
+        rows = table[start : start + validate.BLOCK][kept[start : start + validate.BLOCK]]
+        table[done : done + len(rows)] = rows
+        done += len(rows)
+    return table[:done]
 
 
 def _known_termination(task: str) -> terminations.Termination | None:

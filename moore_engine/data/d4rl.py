@@ -18,6 +18,7 @@ import numpy as np
 
 from moore_engine.buffers import Layout
 from moore_engine.data import genuine, hdf5, labels, physics, validate
+from moore_engine.data.bounded import widen
 from moore_engine.data.checked import Marks, Raw, Wanted, finish
 from moore_engine.data.errors import DataError
 from moore_engine.data.transitions import Bool, Float32, Transitions
@@ -118,6 +119,7 @@ def _read(name: str, file: h5py.File, wanted: Wanted) -> Raw:
     if checks and both:
         warnings.append(f"{name} marks {both} rows as terminal and timed out: they are taken as terminal.")
 
+    widen(4 * n * layout.width)
     table: Float32 = np.empty((n, layout.width), np.float32)
     for key, columns in (
         ("observations", layout.obs),

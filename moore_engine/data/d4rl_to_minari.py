@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from moore_engine import scores
 from moore_engine.buffers import Layout
 from moore_engine.data import catalogue, d4rl, hdf5, labels, minari_set, validate
+from moore_engine.data.bounded import widen
 from moore_engine.data.errors import DataError
 from moore_engine.data.minari_set import MinariFacts
 from moore_engine.data.minari_write import About, Rows, write_minari
@@ -58,7 +59,7 @@ def import_d4rl(source: Reference, dataset_id: str, about: About, progress: Prog
         validate.check_dims(name, source.task, (obs_dim, action_dim), (source.obs_dim, source.action_dim))
         arrays = {key: hdf5.dataset(name, file, key)[()] for key in COLUMNS if key in file}
         infos, rest = _infos_and_rest(file, n)
-        rows, warnings = _rows(name, arrays, {key: file[f"infos/{key}"][()] for key in infos})
+        rows, warnings = _rows(name, arrays, {key: hdf5.dataset(name, file, f"infos/{key}")[()] for key in infos})
         about = _completed(about, name, file, source.task, digest.result())
     forms = {key: _form(values) for key, values in arrays.items()} | {
         f"infos/{key}": _form(values) for key, values in rows.infos.items()
@@ -77,6 +78,7 @@ def _rows(name: str, arrays: dict[str, Array], infos: dict[str, Array]) -> tuple
     """The file's rows with the ends of its episodes, found as a run finds them."""
     observations, following = arrays["observations"], arrays.get("next_observations")
     layout = Layout(observations.shape[1], arrays["actions"].shape[1])
+    widen(4 * len(observations) * layout.width)
     table = np.zeros((len(observations), layout.width), np.float32)
     with np.errstate(over="ignore"):
         table[:, layout.obs] = observations

@@ -15,13 +15,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from moore_engine.data.bounded import bounded_memory
+from moore_engine.data.bounded import bounded_memory, widen
 from moore_engine.data.errors import DataError
 
 # Bytes that an array may take for each byte of its file, and for any file. A simulator's numbers hardly shrink, sets of
 # mostly constant columns (Ant without contact forces) to a fourth.
 LARGEST_RATIO = 16
-ROOM = 1 << 26
+ROOM = 1 << 22
+# Bytes beyond twice a file's size for what HDF5 unpacks of its groups: half of it was needed at most.
+STRUCTURE = 8 << 20
+GROUPS_KEPT = 1 << 18
 TEXT_LIMIT = 1 << 20
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError)
@@ -50,12 +53,14 @@ def require(name: str) -> None:
 def opened(name: str, visit: bool = True) -> Iterator[h5py.File]:
     """The file, for reading only; whatever HDF5 raises inside the block becomes a DataError that names the damage.
 
-    Within the block this process gets no more memory than a good file of this size can need. With `visit`, files that
-    hold links to elsewhere are refused at once; without, for files of very many groups, use `find`.
+    Within the block this process gets twice the file's size and STRUCTURE more memory, and what `dataset` adds for each
+    array. With `visit`, files that hold links to elsewhere are refused at once; without, for files of very many groups,
+    use `find`.
     """
     try:
         # A lock is of no use to a reader, and some network file systems refuse it.
-        with bounded_memory(2 * allowance(name)), h5py.File(name, "r", locking=False) as file:
+        with bounded_memory(2 * Path(name).stat().st_size + STRUCTURE), h5py.File(name, "r", locking=False) as file:
+            _with_little_metadata(file)
             if visit:
                 _refuse_links(name, file)
             yield file
@@ -96,6 +101,7 @@ def dataset(name: str, file: h5py.Group, key: str) -> h5py.Dataset:
     chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
     if claimed > limit or chunk > claimed + ROOM:
         raise too_large(name, file.file.filename, key, max(claimed, chunk))
+    widen(2 * max(claimed, chunk))
     return found
 
 
@@ -106,6 +112,14 @@ def too_large(name: str, path: str, what: str, claimed: int) -> DataError:
         f"{name}: {what} would take {claimed:,} bytes, and a file of {size:,} bytes does not hold so much: it is "
         f"damaged, or made to fill the memory."
     )
+
+
+def _with_little_metadata(file: h5py.File) -> None:
+    """Let HDF5 keep little of what it has read of groups: by default it may be 32 MiB, and ten times that unpacked."""
+    cache = file.id.get_mdc_config()
+    cache.set_initial_size, cache.initial_size = True, GROUPS_KEPT
+    cache.min_size = cache.max_size = GROUPS_KEPT
+    file.id.set_mdc_config(cache)
 
 
 def _refuse_links(name: str, file: h5py.File) -> None:
@@ -157,6 +171,7 @@ class Digest:
         self._name = name
         self._known = known
         self._hash = hashlib.sha256()
+        self._block = bytearray() if known else bytearray(1 << 20)
         self._error: OSError | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
@@ -186,9 +201,10 @@ class Digest:
 
     def _run(self) -> None:
         try:
-            with open(self._name, "rb") as file:
-                while not self._stop.is_set() and (block := file.read(1 << 20)):
-                    self._hash.update(block)
+            with open(self._name, "rb", buffering=0) as file:
+                view = memoryview(self._block)
+                while not self._stop.is_set() and (count := file.readinto(view)):
+                    self._hash.update(view[:count])
         except OSError as error:
             self._error = error
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from moore_engine.buffers import Layout
 from moore_engine.data import genuine, hdf5, physics, validate
+from moore_engine.data.bounded import widen
 from moore_engine.data.checked import Marks, Raw, Wanted, finish
 from moore_engine.data.d4rl import FileInfo
 from moore_engine.data.errors import DataError
@@ -100,6 +101,7 @@ class _Episodes:
         self._found, self._file, self._layout = found, file, layout
         self._reader = EpisodeReader(found, file.id)
         rows = min(found.steps, hdf5.allowance(str(found.file)) // (4 * layout.width))
+        widen(2 * rows * (4 * layout.width + 2))
         self.table: Float32 = np.empty((rows, layout.width), np.float32)
         self.terminations: NDArray[Any] = np.empty(rows, np.uint8)
         self.truncations: NDArray[Any] = np.empty(rows, np.uint8)
@@ -179,6 +181,7 @@ class _Episodes:
         path, claimed = str(self._found.file), 4 * rows * self._layout.width
         if claimed > hdf5.allowance(path):
             raise hdf5.too_large(self._found.name, path, f"a table of its {rows:,} rows", claimed)
+        widen(2 * claimed)
         self.table, self.terminations, self.truncations = (
             np.concatenate((part, np.empty((rows - len(part), *part.shape[1:]), part.dtype)))
             for part in (self.table, self.terminations, self.truncations)

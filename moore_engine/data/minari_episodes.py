@@ -14,11 +14,13 @@ from h5py import h5d, h5f, h5s, h5t
 from numpy.typing import NDArray
 
 from moore_engine.data import hdf5
+from moore_engine.data.bounded import widen
 from moore_engine.data.errors import DataError
 from moore_engine.data.minari_set import MinariFacts
 from moore_engine.data.transitions import Float32
 
 _WIDEST_TYPE = 8
+_LARGE = 1 << 20
 
 
 class EpisodeReader:
@@ -79,6 +81,8 @@ class EpisodeReader:
         try:
             found = h5d.open(self._file, f"episode_{episode}/{key}".encode())
         except (KeyError, TypeError, ValueError) as error:
+            if "memory" in str(error):
+                raise
             name, there = self._found.name, h5py.Group(self._file)
             if f"episode_{episode}" not in there:
                 raise DataError(
@@ -94,13 +98,14 @@ class EpisodeReader:
         shape = found.shape
         if not shape or shape[0] != rows or math.prod(shape[1:]) != width:
             raise self._unfit(episode, key, shape, f"{rows} rows of {width}")
-        if rows * width * _WIDEST_TYPE > self._allowance:
+        if rows * width * _WIDEST_TYPE > _LARGE:
             self._check_claim(episode, key, found)
 
     def _check_claim(self, episode: int, key: str, found: h5d.DatasetID) -> None:
         claimed = math.prod(found.shape or ()) * found.get_type().get_size()
         if claimed > self._allowance:
             raise hdf5.too_large(self._found.name, str(self._found.file), f"{key} of episode_{episode}", claimed)
+        widen(2 * claimed)
 
     def _unfit(self, episode: int, key: str, shape: tuple[int, ...] | None, expected: str) -> DataError:
         return DataError(

@@ -13,6 +13,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from moore_engine.data import hdf5
+from moore_engine.data.bounded import bounded_memory
 from moore_engine.data.catalogue import MINARI, minari_dir, minari_sets
 from moore_engine.data.errors import DataError
 
@@ -92,8 +94,9 @@ def find(reference: str) -> MinariFacts:
     name = f"{MINARI}{dataset_id}"
     text = _read(name, data / METADATA_FILE)
     try:
-        metadata = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        with bounded_memory(2 * len(text) + hdf5.STRUCTURE):
+            metadata = json.loads(text)
+    except (ValueError, RecursionError, MemoryError) as error:
         raise DataError(
             f"{name}: {data / METADATA_FILE} is damaged ({error}): download or copy the set again."
         ) from error

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moore_engine.data import hdf5, minari_set
+from moore_engine.data.bounded import widen
 from moore_engine.data.d4rl_to_minari import OWN, REST_FILE, Exchanged, copy
 from moore_engine.data.errors import DataError
 from moore_engine.data.minari_episodes import EpisodeReader
@@ -103,6 +104,7 @@ class _Columns:
         for episode in range(self._found.episodes):
             self._take(episode, episode in cut)
             progress(episode + 1, self._found.episodes)
+        widen(sum(part.nbytes for parts in self._parts.values() for part in parts))
         arrays = {key: np.concatenate(parts) for key, parts in self._parts.items() if key not in self._left_out}
         if self._found.own.get("next_observations") == "apart":
             arrays["next_observations"] = arrays.pop("infos/next_observations")

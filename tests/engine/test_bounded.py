@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from moore_engine.data import bounded
-from moore_engine.data.bounded import bounded_memory
+from moore_engine.data.bounded import bounded_memory, widen
 
 MIB = 1 << 20
 
@@ -48,6 +48,30 @@ def test_blocks_inside_one_another_add_up_and_end_one_by_one() -> None:
         assert limits() == outer
         with pytest.raises(MemoryError):
             np.ones(16 * MIB)
+
+
+def test_a_block_that_is_widened_allows_more_until_it_ends() -> None:
+    with bounded_memory(64 * MIB):
+        outer = limits()
+        with bounded_memory(16 * MIB):
+            widen(48 * MIB)
+            widen(MIB)
+            assert limits()[0] == outer[0] + 65 * MIB
+        assert limits() == outer
+        widen(128 * MIB)
+        assert np.ones(16 * MIB).nbytes == 128 * MIB
+
+
+def test_a_thread_widens_its_own_block_and_outside_of_any_nothing_is_bounded() -> None:
+    before = limits()
+    widen(MIB)
+    assert limits() == before
+    with bounded_memory(64 * MIB):
+        inside = limits()
+        other = threading.Thread(target=widen, args=(MIB,))
+        other.start()
+        other.join()
+        assert limits() == inside
 
 
 def test_blocks_of_several_threads_end_in_any_order() -> None:

@@ -25,8 +25,8 @@ from moore_engine.data.write import write_d4rl
 from tests.engine import damaged_sets as damaged
 from tests.engine.reading_process import ReadingProcess
 
-# What any file may take, beyond twice its size: the room that hdf5 leaves to small files, and what Python keeps.
-CONSTANT = 2 * hdf5.ROOM + (32 << 20)
+# What any file may take beyond twice its size: half is for its groups, the rest is what Python and the checks keep.
+CONSTANT = 16 << 20
 BASES = ("ours", "plain", "old", "minari")
 WAYS = len(damaged.STRUCTURE) + 9
 """Of every 25 seeds of a base, 16 are damaged in structure, each in another way, and 9 in their bytes or metadata."""
@@ -144,6 +144,50 @@ def test_what_a_file_cannot_hold_is_refused_before_it_is_read(
         pytest.raises(DataError, match=r"would take \d[\d,]+ bytes, and a file of [\d,]+ bytes"),
     ):
         hdf5.dataset(str(file), opened, "rewards")
+
+
+def test_rows_that_were_compressed_well_take_twice_what_they_unpack_to(reader: Any, tmp_path: Path) -> None:
+    """Whole arrays as single chunks: what HDF5 unpacks beside the table is as large as it can be."""
+    n, rng, file = 400_000, np.random.default_rng(0), tmp_path / "small.hdf5"
+    stream = rng.integers(-1, 2, (n + 1, 3)).astype(np.float64)
+    timeouts = np.arange(1, n + 1) % 1000 == 0
+    rows = {
+        "observations": stream[:-1], "next_observations": stream[1:] + timeouts[:, None],
+        "actions": rng.integers(-1, 2, (n, 1)).astype(np.float64), "rewards": rng.integers(0, 2, n).astype(np.float64),
+        "terminals": np.zeros(n, np.bool_), "timeouts": timeouts,
+    }  # fmt: skip
+    with h5py.File(file, "w") as made:
+        for key, values in rows.items():
+            made.create_dataset(key, data=values, chunks=values.shape, compression="gzip", compression_opts=1)
+    table = 4 * n * (3 + 1 + 3 + 1 + 1)
+    assert 2 * file.stat().st_size + hdf5.STRUCTURE < table + 8 * stream.size, "else nothing is shown"
+    told = reader[0].read(str(file))
+    assert (told["outcome"], told["said"]) == ("data", "")
+    assert told["memory"] <= 2 * table + CONSTANT
+
+
+def test_hundreds_of_episodes_in_a_small_file_are_read(reader: Any) -> None:
+    n, name = 640, "many-v0"
+    rng, ends = np.random.default_rng(0), np.arange(1, n + 1) % 2 == 0
+    rows = Rows(
+        rng.uniform(-1, 1, (n, 3)), rng.uniform(-2, 2, (n, 1)), rng.uniform(-1, 1, (n, 3)), rng.normal(size=n),
+        np.zeros(n, np.bool_), ends,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(reader[1]))
+        write_minari(name, rows, task="Pendulum-v1", low=[-2.0], high=[2.0])
+    told = reader[0].read(f"minari:{name}")
+    assert (told["outcome"], told["said"]) == ("data", "")
+    assert told["memory"] <= 2 * (reader[1] / name / "data" / "main_data.hdf5").stat().st_size + CONSTANT
+
+
+def test_metadata_that_unpack_to_more_than_they_may_are_refused(good: Path, reader: Any, tmp_path: Path) -> None:
+    name, file = copied(good, "minari", reader[1], tmp_path)
+    metadata = file.with_name("metadata.json")
+    metadata.write_text('{"a": [' + "{}," * (1 << 20) + "{}]}")
+    told = reader[0].read(name)
+    assert told["outcome"] == "refused" and "is damaged" in told["said"]
+    assert told["memory"] <= 2 * metadata.stat().st_size + CONSTANT
 
 
 OUTSIDE = {
