@@ -19,7 +19,7 @@ F64 = torch.float64
 
 def agent(**changes: Any) -> CQL:
     options: dict[str, Any] = {
-        "weight": 5.0, "actions": 3, "hidden": (16, 12), "batch": 12, "target_entropy": -2.0, "actor_lr": 1e-3,
+        "weight": 5.0, "actions": 3, "hidden": (16, 12), "batch": 8, "target_entropy": -2.0, "actor_lr": 1e-3,
         "critic_lr": 2e-3, "temperature_lr": 5e-3, "tau": 0.05, "generator": generator(1), "dtype": F64,
     }  # fmt: skip
     return CQL(4, 2, **(options | changes))
