@@ -133,11 +133,11 @@ class Sac(Section, frozen=True):
         256,
         256,
     )
-    actor_hidden: Annotated[
-        tuple[Count, ...], about("units in each hidden layer of AWAC's actor; [] = sac.hidden")
-    ] = ()
+    actor_hidden: Annotated[tuple[Count, ...], about("units in each hidden layer of the actor; [] = sac.hidden")] = ()
     actor_weight_decay: Annotated[NotNegative, about("weight decay of AWAC's actor")] = 0.0
-    critics: Annotated[int, Meta(ge=2), about("Q networks; above 2 the actor follows their mean (REDQ)")] = 2
+    critics: Annotated[
+        int, Meta(ge=2), about("Q networks; where not all are in the target the actor follows their mean")
+    ] = 2
     critic_subset: Annotated[
         Count, about("random target networks whose minimum is the target, at most sac.critics")
     ] = 2

@@ -158,4 +158,6 @@ class Training:
         self.algo.load_state_dict(state, online=self.counters.stage == "online", branch=branch)
         if state["env"] is not None:
             self.env.load_state_dict(state["env"])
+        if branch and self.counters.stage == "online" and not self.counters.env_step:
+            self.counters.next = "fit" if self.config.online.initial_rollout else "act"
         self._started = (time.monotonic(), self.counters.update)

@@ -130,8 +130,8 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
     online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
     collected = on.epochs * on.steps_per_epoch
     ensemble = model.networks * weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
-    actor = weights([obs_dim, *sac.hidden, 2 * action_dim])
-    critics = 2 * weights([obs_dim + action_dim, *sac.hidden, 1])
+    actor = weights([obs_dim, *(sac.actor_hidden or sac.hidden), 2 * action_dim])
+    critics = sac.critics * weights([obs_dim + action_dim, *sac.hidden, 1])
     learned = 4 * (4 * ensemble + 3 * actor + 4 * critics)
     whole = learned + 4 * width * (max(offline, online) + collected)
     updates = off.epochs * off.updates_per_epoch + on.epochs * on.steps_per_epoch * on.updates_per_step
@@ -182,7 +182,11 @@ def _branch(settings: Config, base: Path, data_sha256: str) -> str:
             f"run.from = {where}: that run was trained on another data set, {theirs.data.path}: the content differs "
             f"(sha256 {there} there, {here} here)."
         )
-    for section, keys in {"model": ("networks", "hidden"), "sac": ("hidden",), "data": ("task",)}.items():
+    for section, keys in {
+        "model": ("networks", "hidden"),
+        "sac": ("hidden", "actor_hidden", "critics", "layer_norm"),
+        "data": ("task",),
+    }.items():
         for key in keys:
             mine, other = getattr(getattr(settings, section), key), getattr(getattr(theirs, section), key)
             if mine != other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ def test_updates_come_in_blocks(data: Path) -> None:
     on = training.config.online
     assert at == {step for step in range(1, on.steps_per_epoch + 1) if step % 20 == 0 and step >= on.model_every}
     assert online_updates(training) == len(at) * 20 * on.updates_per_step
+
+
+@pytest.mark.parametrize("branch, follows", [(True, "fit"), (False, "act")])
+def test_a_branch_from_the_switch_has_its_own_initial_rollout(data: Path, branch: bool, follows: str) -> None:
+    trunk, desk = begin(data, *SHORT)
+    states: list[Any] = []
+    desk.save = lambda name="", **_: states.append(copy.deepcopy(trunk.state_dict())) if name == "switch" else None  # type: ignore[assignment,misc]
+    train(trunk, desk)
+    other, _ = begin(data, *SHORT, "online.initial_rollout=true")
+    other.load_state_dict(states[0], branch=branch)
+    assert other.counters.next == follows
 
 
 def test_an_algorithm_without_models_tells_its_share_once_offline_and_at_each_online_epochs_end(data: Path) -> None:
