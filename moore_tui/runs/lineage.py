@@ -124,6 +124,7 @@ def _idle(values: Mapping[str, Any]) -> Callable[[str], bool]:
     names = set() if len(algo.stages) == 2 else {"eval.switch_episodes"}
     if not algo.models:
         sections.add("model")
+        names |= {"sac.critics", "sac.critic_subset", "sac.layer_norm"}
         names |= {f"online.{name}" for name in MODEL_KEYS} | {f"offline.{name}" for name in MODEL_KEYS}
     if values["run.algo"] == "collect":
         sections.add("online")
