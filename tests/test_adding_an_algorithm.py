@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -28,10 +27,8 @@ MODULE = "moore_engine.algorithms.td3_bc"
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A controller that balances for good, under noise that makes it fall within some 20 steps."""
-    gains = np.array([0.0, 3.0, 0.3, 0.6])
-    path = tmp_path_factory.mktemp("data") / "pendulum.hdf5"
-    return runs.write_data(path, policy=lambda obs, noise: (gains @ obs + 2 * noise).clip(-1, 1))
+    """Rows of uniform actions."""
+    return runs.write_data(tmp_path_factory.mktemp("data") / "pendulum.hdf5")
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +48,9 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 SETS = (
-    "run.algo=td3_bc", "sac.actor_lr=1e-3", "sac.critic_lr=1e-3", "offline.epochs=3", "online.epochs=2",
-    "online.steps_per_epoch=40", "online.updates_per_step=2", "eval.switch_episodes=0", "eval.episodes=3",
+    "run.algo=td3_bc", "sac.actor_lr=3e-3", "sac.critic_lr=3e-3", "sac.tau=0.02", "offline.epochs=4",
+    "online.epochs=2", "online.steps_per_epoch=40", "online.updates_per_step=2", "eval.switch_episodes=0",
+    "eval.episodes=3",
 )  # fmt: skip
 
 
@@ -79,19 +77,19 @@ def test_the_preset_is_taken_with_its_source(added: Path) -> None:
     assert resolved.sources["sac.tau"] == "preset td3_bc (TD3+BC, App. A)"
 
 
-def test_it_learns_to_balance_longer_than_its_rows(done: Any) -> None:
+def test_it_learns_from_random_rows_to_balance_longer_than_they_do(done: Any) -> None:
+    """The rows' episodes last 6 steps; regression to them alone, or against the value, stays below 20."""
     training, desk, _ = done
-    returns = [fields["return_mean"] for kind, fields in desk.said if kind == "eval"]
+    offline = [fields["return_mean"] for kind, fields in desk.said if kind == "eval"][3]
     rows = training.replay.rows[: training.replay.n_off]
-    length = float(rows.shape[0] / rows[:, -1].sum())
-    assert length < 25
-    assert returns[-1] > 2.5 * length, returns
+    assert rows.shape[0] / rows[:, -1].sum() < 8
+    assert offline > 25
 
 
 def test_a_state_taken_at_any_tick_goes_on_to_the_same_end(done: Any, data: Path) -> None:
     whole, _, taken = done
     end = _copied(whole.state_dict())
-    for name in ("offline update 3 1", "online update 1 1", "online between 2 0"):
+    for name in ("offline update 4 1", "online update 1 1", "online between 2 0"):
         again, quiet = begin(data, *SETS)
         again.load_state_dict(taken[name])
         train(again, quiet)

@@ -112,19 +112,28 @@ def test_nothing_is_learned_in_the_random_steps_and_they_count(done: Any) -> Non
     assert desk.phases.index("fit") == [i for i, phase in enumerate(desk.phases) if phase == "act"][59] + 1
 
 
-def test_random_steps_are_uniform_and_the_policy_acts_after_them(done: Any) -> None:
+def test_random_steps_are_uniform() -> None:
+    steps = 1000
+    training, desk = begin(
+        "online.epochs=1", f"online.steps_per_epoch={steps}", f"online.random_steps={steps}",
+        f"online.model_every={steps}", "online.updates_per_step=1",
+    )  # fmt: skip
+    train(training, desk)
+    actions = training.replay.online[:, training.replay.layout.action].flatten().double()
+    law = (actions.sort().values + 1) / 2
+    seen = torch.arange(steps + 1, dtype=torch.float64) / steps
+    furthest = torch.maximum((law - seen[:-1]).abs().max(), (law - seen[1:]).abs().max())
+    assert furthest < 1.95 / math.sqrt(steps), "Kolmogorov's bound, p = .001"
+
+
+def test_the_policy_acts_from_the_first_step_after_them(done: Any) -> None:
     training, _, taken = done
-    layout = training.replay.layout
-    actions = training.replay.online[:, layout.action].flatten().double()
-    ordered, n = actions[:60].sort().values, 60
-    law = (ordered + 1) / 2
-    steps = torch.arange(n + 1, dtype=torch.float64) / n
-    furthest = torch.maximum((law - steps[:-1]).abs().max(), (law - steps[1:]).abs().max())
-    assert furthest < 1.95 / math.sqrt(n), "Kolmogorov's bound, p = .001"
+    layout, online = training.replay.layout, training.replay.online
     again, _ = begin()
     again.load_state_dict(taken["60 between"])
-    obs = training.replay.online[60, layout.obs]
-    assert torch.equal(again.algo.act(obs[None], 60)[0], training.replay.online[60, layout.action])
+    assert torch.equal(again.algo.act(online[60, layout.obs][None], 60)[0], online[60, layout.action])
+    again.load_state_dict(taken["59 between"])
+    assert not torch.equal(again.algo.act(online[59, layout.obs][None], 59)[0], online[59, layout.action])
 
 
 def test_there_is_no_offline_stage_and_no_switch(done: Any) -> None:

@@ -38,21 +38,13 @@ TRAINER = ("-m", "moore_engine")
 _started: list[subprocess.Popen[bytes]] = []
 
 
-def uniform(obs: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """The policy whose action is the noise."""
-    return noise
-
-
-def write_data(
-    path: Path, task: str = "InvertedPendulum-v4", rows: int = 1500,
-    policy: Callable[[np.ndarray, np.ndarray], np.ndarray] = uniform,
-) -> Path:  # fmt: skip
-    """A data set on `task` in D4RL's layout, by a policy (obs, uniform noise) -> action, all in [-1, 1]."""
+def write_data(path: Path, task: str = "InvertedPendulum-v4", rows: int = 1500) -> Path:
+    """A data set of a noisy policy on `task`, in D4RL's layout."""
     env, rng = Env(task, 0), np.random.default_rng(0)
     columns: dict[str, list[Any]] = {key: [] for key in ("obs", "action", "next_obs", "reward", "terminal", "timeout")}
     obs = env.reset()
     for _ in range(rows):
-        action = policy(obs, rng.uniform(-1, 1, env.action_dim)).astype(np.float32)
+        action = rng.uniform(-1, 1, env.action_dim).astype(np.float32)
         next_obs, reward, terminated, truncated = env.step(action)
         for key, value in zip(
             columns, (obs, env.to_task_units(action), next_obs, reward, terminated, truncated), strict=True
