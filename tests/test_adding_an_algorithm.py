@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from moore_engine import config, presets, schema
+from moore_engine import checkpoint, config, presets, schema
 from moore_engine.export import export_policy
+from moore_engine.rundir import RunDir
 from moore_engine.train import train
 from moore_engine.training import Training
 from tests.engine import trainer_runs as runs
@@ -86,12 +87,16 @@ def test_it_learns_from_random_rows_to_balance_longer_than_they_do(done: Any) ->
     assert offline > 25
 
 
-def test_a_state_taken_at_any_tick_goes_on_to_the_same_end(done: Any, data: Path) -> None:
+def test_a_state_taken_at_any_tick_and_written_to_disk_goes_on_to_the_same_end(
+    done: Any, data: Path, tmp_path: Path
+) -> None:
     whole, _, taken = done
     end = _copied(whole.state_dict())
+    run = RunDir(tmp_path)
+    run.make()
     for name in ("offline update 4 1", "online update 1 1", "online between 2 0"):
         again, quiet = begin(data, *SETS)
-        again.load_state_dict(taken[name])
+        again.load_state_dict(checkpoint.load(checkpoint.save(run, taken[name], step=0)))
         train(again, quiet)
         assert _equal(_copied(again.state_dict()), end), name
 
