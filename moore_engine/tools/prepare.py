@@ -22,6 +22,7 @@ import msgspec
 from moore_engine import config, scores
 from moore_engine.config import Config, ConfigError
 from moore_engine.rundir import EXIT_USAGE, RunDir
+from moore_engine.schema import ALGORITHMS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -130,8 +131,11 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
     online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
     collected = on.epochs * on.steps_per_epoch
     ensemble = model.networks * weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
-    actor = weights([obs_dim, *(sac.actor_hidden or sac.hidden), 2 * action_dim])
-    critics = sac.critics * weights([obs_dim + action_dim, *sac.hidden, 1])
+    if not ALGORITHMS[settings.run.algo].models:
+        offline = online = ensemble = 0
+    agents = settings.balanced.agents if settings.run.algo == "balanced_replay" else 1
+    actor = agents * weights([obs_dim, *(sac.actor_hidden or sac.hidden), 2 * action_dim])
+    critics = agents * sac.critics * weights([obs_dim + action_dim, *sac.hidden, 1])
     learned = 4 * (4 * ensemble + 3 * actor + 4 * critics)
     whole = learned + 4 * width * (max(offline, online) + collected)
     updates = off.epochs * off.updates_per_epoch + on.epochs * on.steps_per_epoch * on.updates_per_step
