@@ -132,7 +132,8 @@ class Training:
             return None
         off, on = self.config.offline, self.config.online
         offline = off.epochs * off.updates_per_epoch if "offline" in self.stages else 0
-        online = on.epochs * on.steps_per_epoch * on.updates_per_step if "online" in self.stages else 0
+        steps = max(0, on.epochs * on.steps_per_epoch - max(on.random_steps, on.warmup_steps))
+        online = steps * on.updates_per_step if "online" in self.stages else 0
         left = offline + online - self.counters.update
         return max(0.0, left * (time.monotonic() - since) / done)
 

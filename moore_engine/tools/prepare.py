@@ -128,7 +128,8 @@ def disk_mb(settings: Config, obs_dim: int, action_dim: int) -> float:
     width = 2 * obs_dim + action_dim + 2
     off, on, model, sac = settings.offline, settings.online, settings.model, settings.sac
     offline = off.retain_epochs * (off.updates_per_epoch // off.rollout_every) * off.rollout_batch * off.rollout_length
-    online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
+    longest = max(on.rollout_length, *on.rollout_growth[2:], 1)
+    online = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * longest
     collected = on.epochs * on.steps_per_epoch
     ensemble = model.networks * weights([obs_dim + action_dim, *model.hidden, 2 * (obs_dim + 1)])
     if not ALGORITHMS[settings.run.algo].models:
