@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from moore_engine import config, rundir
-from moore_engine.presets import profiles
+from moore_engine.presets import profiles, variants
 from moore_tui.headless.commands import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +62,7 @@ def test_each_call_of_the_program_is_understood(words: list[str]) -> None:
         key, _, value = setting.partition("=")
         config.set_value(config.Config(), key, value, live=words[0] == "set")
     source = context.params.get("source")
-    assert source is None or source in config.presets()
+    assert source is None or source in (*config.presets(), *variants())
     profile = context.params.get("profile")
     assert profile is None or profile in profiles()
 

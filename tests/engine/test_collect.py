@@ -223,7 +223,7 @@ class Counting(SAC):
 
 
 def test_learning_begins_with_the_last_uniform_step_on_stored_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("moore_engine.collect.collection.SAC", Counting)
+    monkeypatch.setattr("moore_engine.sac_ensemble.SAC", Counting)
     Counting.updates = 0
     run, _ = make("medium-replay", "collect.steps=60", "online.updates_per_step=2").run, None
     assert Counting.updates == run.counters.update == 2 * 21
