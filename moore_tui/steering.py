@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moore_engine.rundir import RunDir
 from moore_tui.actions import READ_ONLY
+from moore_tui.runs import algorithms
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.status import RUNNING
 from moore_tui.widgets.states import unkept
@@ -26,7 +27,7 @@ VALID: dict[str, Callable[[Snapshot], bool]] = {
     "delete": lambda shot: shot.state not in RUNNING and shot.state != "lost",
     "set": lambda shot: shot.state in IN_TOUCH,
     "branch": lambda shot: shot.checkpoint is not None,
-    "extend": lambda shot: shot.state != "lost" and shot.algo != "mopo",
+    "extend": lambda shot: shot.state != "lost" and "online" in algorithms.stages(shot.algo),
 }
 """Verbs, and whether one makes sense for a run now."""
 
@@ -202,7 +203,7 @@ def why_not(verb: str, meant: Sequence[Snapshot]) -> str:
     shot = meant[0]
     if verb == "branch":
         return f"cannot branch off {shot.id}: it has no checkpoint yet"
-    if verb == "extend" and shot.algo == "mopo":
+    if verb == "extend" and "online" not in algorithms.stages(shot.algo):
         return f"cannot extend {shot.id}: it has no online stage"
     hint = {"delete": "; stop it first (x)", "resume": "; e sets a value, E extends"}.get(verb, "")
     hint = "; r resumes it" if verb in ("pause", "stop") and shot.state in ("interrupted", "crashed") else hint

@@ -1,8 +1,9 @@
 """How long the parts of a run take here: `python -m moore_engine.tools.pace` with prepare's request on stdin.
 
-Answer, in seconds: an SAC "update", a model fit's "minibatch", a "transition" of a rollout, a policy's "action", an
-environment's "step"; and the "limit" of an episode in steps, null without one. Measured at the configuration's own
-sizes, on its device, while whatever else runs here goes on.
+Answer, in seconds: an "update" of the offline stage and an "online_update", a model fit's "minibatch", a "transition"
+of a rollout (0 for algorithms without models), a policy's "action", an environment's "step"; and the "limit" of an
+episode in steps, null without one. Measured at the configuration's own sizes, on its device, while whatever else runs
+here goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SECONDS = 0.25
 """For each part."""
 STARTS = 1024
 """Rollout starts at a time, as on a CPU; D_model has room for no more."""
-ROWS = 2048
+ROWS, ONLINE_ROWS = 2048, 256
 
 
 def main() -> int:
@@ -43,9 +44,10 @@ def pace(request: dict[str, Any], seconds: float = SECONDS) -> dict[str, float |
     """Measure each part for about so long. Raises what the engine raises for a task or device that cannot be used."""
     import torch
 
-    from moore_engine.algorithms.mopo import MOPO
+    from moore_engine.algorithms import algorithm
     from moore_engine.buffers import Layout, ReplayTable
     from moore_engine.envs import Env
+    from moore_engine.schema import ALGORITHMS
     from moore_engine.start import device, fix_arithmetic
     from moore_engine.terminations import for_task
 
@@ -59,14 +61,9 @@ def pace(request: dict[str, Any], seconds: float = SECONDS) -> dict[str, float |
     rows[:, layout.action].clamp_(-1.0, 1.0)
     rows[:, layout.terminal] = 0.0
     termination = for_task(settings.data.task, settings.data.termination or None, trust)
-    algo = MOPO(settings, ReplayTable(layout, rows, 0, place), termination, place)
-    algo.scale()
-    members, batch = settings.model.networks, settings.model.batch
-    index = torch.randint(ROWS, (members, batch), generator=draws).to(place)
-
-    def minibatch() -> None:
-        picked = algo.replay.rows.index_select(0, index.reshape(-1)).view(members, batch, -1)
-        algo.dynamics.ensemble.train_step(*algo.dynamics.examples(picked))
+    replay = ReplayTable(layout, rows, ONLINE_ROWS, place)
+    models = ALGORITHMS[settings.run.algo].models
+    algo: Any = algorithm("mopo" if models else settings.run.algo)(settings, replay, termination, place)
 
     def wait() -> None:
         if place.type == "cuda":
@@ -77,19 +74,42 @@ def pace(request: dict[str, Any], seconds: float = SECONDS) -> dict[str, float |
         if terminated or truncated:
             env.reset()
 
+    found: dict[str, float | None] = _of_models(algo, draws, seconds, wait) if models else dict.fromkeys(MODELS, 0.0)
+    found["update"] = found["online_update"] = _seconds(algo.update, seconds, wait)
+    if not models:
+        algo.go_online()
+        algo.begin_epoch(1)
+        for row in rows[:ONLINE_ROWS]:
+            replay.append(row)
+            algo.after_step()
+        found["online_update"] = _seconds(algo.update, seconds, wait)
     obs = torch.from_numpy(env.reset())[None].to(place)
     action = algo.act(obs, 0)[0].cpu().numpy()
-    length = settings.offline.rollout_length
-    found: dict[str, float | None] = {
-        "transition": _seconds(lambda: algo.rollout(0, lambda: None), seconds, wait) / (STARTS * length),
-        "update": _seconds(algo.update, seconds, wait),
-        "minibatch": _seconds(minibatch, seconds, wait),
-        "action": _seconds(lambda: algo.act(obs, 0), seconds, wait),
-        "step": _seconds(step, seconds, wait),
-        "limit": env.max_episode_steps,
-    }
+    found["action"] = _seconds(lambda: algo.act(obs, 0), seconds, wait)
+    found["step"] = _seconds(step, seconds, wait)
     env.close()
-    return found
+    return found | {"limit": env.max_episode_steps}
+
+
+MODELS = ("minibatch", "transition")
+
+
+def _of_models(algo: Any, draws: Any, seconds: float, wait: Callable[[], None]) -> dict[str, float | None]:
+    """The parts that only algorithms with models have; afterwards there are rows to update from."""
+    import torch
+
+    algo.scale()
+    model, length = algo.config.model, algo.config.offline.rollout_length
+    index = torch.randint(ROWS, (model.networks * model.batch,), generator=draws).to(algo.device)
+
+    def minibatch() -> None:
+        picked = algo.replay.rows.index_select(0, index).view(model.networks, model.batch, -1)
+        algo.dynamics.ensemble.train_step(*algo.dynamics.examples(picked))
+
+    return {
+        "transition": _seconds(lambda: algo.rollout(0, lambda: None), seconds, wait) / (STARTS * length),
+        "minibatch": _seconds(minibatch, seconds, wait),
+    }
 
 
 def _small(settings: Config) -> Config:

@@ -11,8 +11,8 @@ from moore_engine.config import ConfigError
 from moore_engine.rundir import RunDir
 from moore_tui.runs.launch import Wish
 
-SOURCE, PROFILE, DATA, SEED, NAME, FROM, TRUST = (
-    "source", "profile", "data.path", "run.seed", "run.name", "run.from", "trust",
+SOURCE, PROFILE, ALGO, DATA, SEED, NAME, FROM, TRUST = (
+    "source", "profile", "run.algo", "data.path", "run.seed", "run.name", "run.from", "trust",
 )  # fmt: skip
 """Fields of a draft that stand apart from the settings; those with a dot are keys of the configuration too."""
 
@@ -21,7 +21,8 @@ MOST_SEEDS = 100
 
 @dataclass(frozen=True)
 class Draft:
-    """`source` is a preset or a file; an empty `data`, `name` or `origin` takes the source's own.
+    """`source` is a preset or a file; an empty `algo`, `data`, `name` or `origin` takes the source's own. `algo` may be a
+    variant of an algorithm's preset, and brings its settings.
 
     `seeds` is text (`3`, `0-4`, `0,3,7`), as are the values of `edits`. `copy_of` is the run whose frozen
     configuration is the source.
@@ -29,6 +30,7 @@ class Draft:
 
     source: str = "quickstart"
     profile: str | None = None
+    algo: str = ""
     data: str = ""
     seeds: str = ""
     name: str = ""
@@ -40,8 +42,8 @@ class Draft:
     def text(self, name: str) -> str:
         """What is typed at a field or key; empty where the source's own value holds."""
         plain = {
-            SOURCE: self.source, PROFILE: self.profile or "", DATA: self.data, SEED: self.seeds, NAME: self.name,
-            FROM: self.origin, TRUST: ", ".join(self.trust),
+            SOURCE: self.source, PROFILE: self.profile or "", ALGO: self.algo, DATA: self.data, SEED: self.seeds,
+            NAME: self.name, FROM: self.origin, TRUST: ", ".join(self.trust),
         }  # fmt: skip
         return plain[name] if name in plain else self.edits.get(name, "")
 
@@ -53,6 +55,8 @@ class Draft:
                 return replace(self, source=text, copy_of="")
             case "profile":
                 return replace(self, profile=text or None)
+            case "run.algo":
+                return replace(self, algo=text)
             case "data.path":
                 return replace(self, data=text)
             case "run.seed":
@@ -77,7 +81,10 @@ class Draft:
         sets = [f"{key}={text}" for key, text in self.edits.items()]
         if self.copy_of:
             sets = [*_afresh(self), *sets]
-        flags = {"data": self.data or None, "name": self.name or None, "from": self.origin or None}
+        flags = {
+            "algo": self.algo or None, "data": self.data or None, "name": self.name or None,
+            "from": self.origin or None,
+        }  # fmt: skip
         if len(seeds) == 1:
             flags["seed"] = seeds[0]  # type: ignore[assignment]
         return Wish(self.source, sets, flags, self.profile, self.trust, seeds if len(seeds) > 1 else (), self.stem)
@@ -92,7 +99,7 @@ class Draft:
         several = len(seeds := read_seeds(self.seeds)) > 1
         words = ["moore-console", "run", self.source]
         options = {
-            "--profile": self.profile, "--data": self.data, "--from": self.origin,
+            "--profile": self.profile, "--algo": self.algo, "--data": self.data, "--from": self.origin,
             "--name": f"{self.name}-s$seed" if self.name and several else self.name,
             "--seed": "$seed" if several else self.seeds,
         }  # fmt: skip

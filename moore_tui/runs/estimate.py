@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from moore_engine import config as configs
-from moore_tui.runs import engine
+from moore_tui.runs import algorithms, engine
 
 FIRST_FIT_EPOCHS, FIT_EPOCHS = 60, 8
 """Epochs after which a fit from scratch, and one that goes on from the last, usually stop improving."""
@@ -24,9 +24,10 @@ LONGEST = 1000
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of one SAC update, one minibatch of a fit, one transition of a rollout, one action, one step."""
+    """Seconds of one update of each stage, one minibatch of a fit, one transition of a rollout, one action, one step."""
 
     update: float
+    online_update: float
     minibatch: float
     transition: float
     action: float
@@ -69,7 +70,8 @@ def sizes(config: configs.Config) -> str:
     keys = [
         key
         for key in configs.keys()
-        if key.startswith(("model.", "sac.")) or key in ("data.task", "run.device", "run.threads")
+        if key.startswith(("model.", "sac.", "awac.", "cql.", "balanced."))
+        or key in ("run.algo", "data.task", "run.device", "run.threads")
     ]
     return json.dumps([configs.get(config, key) for key in (*keys, "offline.rollout_length")])
 
@@ -81,21 +83,47 @@ def seconds(config: configs.Config, rows: int, pace: Pace) -> float:
 
 def parts(config: configs.Config, rows: int, limit: int = LONGEST) -> Mapping[str, float]:
     """How often each part of a Pace is done in the run, at most."""
-    off, on, evals = config.offline, config.online, config.eval
-    steps = on.epochs * on.steps_per_epoch if config.run.algo == "moore" else 0
-    updates = 0 if config.run.from_ else off.epochs * off.updates_per_epoch
-    offline_epochs = 0 if config.run.from_ else off.epochs
-    fits = steps // on.model_every
-    episodes = evals.episodes * ((offline_epochs + (on.epochs if steps else 0)) // evals.every_epochs)
-    episodes += evals.switch_episodes if steps else 0
-    return {
-        "update": updates + steps * on.updates_per_step,
-        "minibatch": (_first_fit(config, rows) if offline_epochs else 0) + fits * _later_fit(config, rows + steps / 2),
-        "transition": updates // off.rollout_every * off.rollout_batch * off.rollout_length
-        + fits * on.rollout_batch * on.rollout_length,
+    off, on, evals, algo = config.offline, config.online, config.eval, config.run.algo
+    planned = algorithms.stages(algo)
+    rows = rows if "offline" in planned else 0
+    offline_epochs = 0 if config.run.from_ or "offline" not in planned else off.epochs
+    online_epochs = on.epochs if "online" in planned else 0
+    steps, updates = online_epochs * on.steps_per_epoch, offline_epochs * off.updates_per_epoch
+    episodes = evals.episodes * ((offline_epochs + online_epochs) // evals.every_epochs)
+    episodes += evals.switch_episodes if steps and "offline" in planned else 0
+    done = {
+        "update": updates,
+        "online_update": _online_updates(config, steps),
         "action": steps + episodes * limit / evals.episodes,
         "step": steps + episodes * limit,
     }
+    if not algorithms.has_models(algo):
+        return done
+    fits = steps // on.model_every
+    first = _first_fit(config, rows or on.model_every) if offline_epochs or not rows else 0
+    return done | {
+        "minibatch": first + fits * _later_fit(config, rows + steps / 2),
+        "transition": updates // off.rollout_every * off.rollout_batch * off.rollout_length
+        + fits * on.rollout_batch * _rollout_length(config),
+    }
+
+
+def _online_updates(config: configs.Config, steps: int) -> float:
+    """Nothing is learned in the first steps where they are random or the frozen policy's; Balanced Replay's first
+    epoch has as many updates as some of the others."""
+    on = config.online
+    first = config.balanced.first_epoch - 1 if config.run.algo == "balanced_replay" and steps else 0
+    return on.updates_per_step * (max(0, steps - on.random_steps - on.warmup_steps) + first * on.steps_per_epoch)
+
+
+def _rollout_length(config: configs.Config) -> float:
+    """Mean over the online epochs, where it grows."""
+    on = config.online
+    if not on.rollout_growth:
+        return on.rollout_length
+    first, last, start, stop = on.rollout_growth
+    shares = [(min(max(epoch, first), last) - first) / (last - first) for epoch in range(1, max(1, on.epochs) + 1)]
+    return start + (stop - start) * sum(shares) / len(shares)
 
 
 def _first_fit(config: configs.Config, rows: float) -> float:

@@ -133,8 +133,9 @@ def names(name: str, seeds: Sequence[int]) -> list[str]:
 
 
 def stem(wish: Wish) -> str:
-    """The beginning of a name that is chosen at creation; the seed follows it."""
-    return wish.stem or Path(str(wish.source)).stem
+    """The beginning of a name that is chosen at creation, with the algorithm that was asked for; the seed follows."""
+    found, algo = wish.stem or Path(str(wish.source)).stem, wish.flags.get("algo")
+    return f"{found}-{algo}" if algo else found
 
 
 def resolve(wish: Wish) -> configs.Resolved:

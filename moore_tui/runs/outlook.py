@@ -12,9 +12,10 @@ from typing import Any
 from moore_engine import config as configs
 from moore_engine.config_checks import Description, choices
 from moore_engine.data import catalogue
-from moore_engine.presets import FOLDER, profiles, read_toml
+from moore_engine.presets import FOLDER, algorithm_of, profiles, read_toml, variants
+from moore_engine.schema import ALGORITHMS
 from moore_tui.runs import launch, store
-from moore_tui.runs.draft import DATA, FROM, NAME, PROFILE, SEED, SOURCE, Draft, read_seeds
+from moore_tui.runs.draft import ALGO, DATA, FROM, NAME, PROFILE, SEED, SOURCE, Draft, read_seeds
 from moore_tui.runs.errors import ConsoleError
 
 HERE = "changed here"
@@ -84,6 +85,16 @@ def presets() -> list[tuple[str, str]]:
     heads = [(name, read_toml(FOLDER / f"{name}.toml")) for name in configs.presets()]
     lines = [(name, str(head.get("about") or head.get("source") or "")) for name, head in heads]
     return sorted(lines, key=lambda each: (each[0] != "quickstart", each[0]))
+
+
+def algorithms() -> list[tuple[str, str]]:
+    """Every algorithm that learns from the same run, and the other presets that some have, with what they are."""
+    found = [(name, each.about) for name, each in ALGORITHMS.items() if name != "collect"]
+    return found + [
+        (name, f"{algorithm_of(name)} with the settings of its {name.removeprefix(algorithm_of(name) + '-')}")
+        for name in variants()
+        if name not in ALGORITHMS
+    ]
 
 
 def profile_names() -> list[str]:
@@ -167,15 +178,21 @@ def _base(draft: Draft, problems: dict[str, str]) -> configs.Resolved:
         problems[SOURCE] = str(error)
         return found
     try:
-        return launch.resolve(launch.Wish(draft.source, profile=draft.profile))
+        found = launch.resolve(launch.Wish(draft.source, profile=draft.profile))
     except configs.ConfigError as error:
         problems[PROFILE] = str(error)
+    try:
+        flags = {"algo": draft.algo} if draft.algo else {}
+        return launch.resolve(launch.Wish(draft.source, flags=flags, profile=None if problems else draft.profile))
+    except configs.ConfigError as error:
+        problems[ALGO] = str(error)
         return found
 
 
 def _typed(draft: Draft) -> dict[str, str]:
     """What was typed at keys of the configuration; the seeds are no single value."""
-    apart = {DATA: draft.data, NAME: draft.name, FROM: draft.origin}
+    algo = algorithm_of(draft.algo) if draft.algo else ""
+    apart = {ALGO: algo, DATA: draft.data, NAME: draft.name, FROM: draft.origin}
     return {**draft.edits, **{key: typed for key, typed in apart.items() if typed}}
 
 
@@ -215,7 +232,7 @@ def _seeds(draft: Draft, problems: dict[str, str]) -> list[int]:
 def _names(draft: Draft, name: str, seeds: Sequence[int], runs: Path, problems: dict[str, str]) -> list[str]:
     """Names of the runs to be; a given one must be free."""
     if not name:
-        stem = launch.stem(launch.Wish(draft.source, stem=draft.stem))
+        stem = launch.stem(launch.Wish(draft.source, flags={"algo": draft.algo}, stem=draft.stem))
         return [next(store.free_names(f"{stem}-s{seed}", runs)) for seed in seeds]
     given = launch.names(name, seeds)
     try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from moore_tui.runs import algorithms
 from moore_tui.runs.written import whole
 
 _KEYS = {
@@ -46,6 +47,11 @@ class Plan:
     steps_per_epoch: int | None = None
     updates_per_step: int | None = None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that its algorithm has, even if it branched off behind the first."""
+        return algorithms.stages(self.algo)
+
     def epochs(self, stage: str | None) -> int | None:
         """Epochs planned for a stage."""
         return {"offline": self.offline_epochs, "online": self.online_epochs}.get(stage or "")
@@ -58,8 +64,8 @@ class Plan:
         numbers = (self.offline_epochs, self.updates_per_epoch, self.online_epochs, self.steps_per_epoch)
         if stage not in ("offline", "online") or any(number is None for number in numbers):
             return None
-        offline = (self.offline_epochs or 0) * (self.updates_per_epoch or 0)
-        steps = (self.online_epochs or 0) * (self.steps_per_epoch or 0) if self.algo != "mopo" else 0
+        offline = (self.offline_epochs or 0) * (self.updates_per_epoch or 0) if "offline" in self.stages else 0
+        steps = (self.online_epochs or 0) * (self.steps_per_epoch or 0) if "online" in self.stages else 0
         each = max(1, self.updates_per_step or 0)
         if stage == "online":
             before = 0 if self.origin else offline

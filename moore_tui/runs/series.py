@@ -133,7 +133,7 @@ class RunSeries:
 
     def expect(self, plan: Plan) -> None:
         """Where the switch is planned, for the axis "switch" of a run that has not come there."""
-        self._planned_switch = _product(plan.offline_epochs, plan.updates_per_epoch)
+        self._planned_switch = _offline_updates(plan)
 
     def inherit(self, parent: RunSeries) -> None:
         """Put the rows of the run that this one branched off before its own; `parent` must be complete."""
@@ -174,7 +174,7 @@ class RunSeries:
         """The last x that is planned, so that an axis can stand still from the start; None where it is not known."""
         with self._lock:
             at = self.newest
-            steps = _product(plan.online_epochs, plan.steps_per_epoch) if plan.algo != "mopo" else 0.0
+            steps = _product(plan.online_epochs, plan.steps_per_epoch) if "online" in plan.stages else 0.0
             if steps is None:
                 return None
             if axis == "env":
@@ -189,7 +189,7 @@ class RunSeries:
         each = max(1.0, plan.updates_per_step or 0)
         if at is not None and at.get("stage") == "online" and (update := number(at.get("update"))) > self._switch_or(0):
             return update + max(0.0, steps - number(at.get("env_step"))) * each
-        offline = self.switch.update if self.switch else _product(plan.offline_epochs, plan.updates_per_epoch)
+        offline = self.switch.update if self.switch else _offline_updates(plan)
         return None if offline is None else offline + steps * each
 
     def _wall_horizon(self, plan: Plan, at: Event | None) -> float | None:
@@ -277,6 +277,10 @@ class RunSeries:
 
 def _product(one: int | None, other: int | None) -> float | None:
     return None if one is None or other is None else float(one * other)
+
+
+def _offline_updates(plan: Plan) -> float | None:
+    return _product(plan.offline_epochs, plan.updates_per_epoch) if "offline" in plan.stages else 0.0
 
 
 def _rounded_up(value: float) -> float:

@@ -181,8 +181,8 @@ class LaunchScreen(Framed):
         elif answer == questions.PATH and name == drafts.DATA:
             self.app.push_screen(questions.path_question(self.draft), lambda file: self._answered(name, file))
         elif answer is not None:
-            own = (name, answer) in ((drafts.PROFILE, questions.NONE), (drafts.DATA, questions.OWN))
-            self.change(self.draft.change(name, "" if own else answer))
+            none = {drafts.PROFILE: questions.NONE, drafts.ALGO: questions.OWN, drafts.DATA: questions.OWN}
+            self.change(self.draft.change(name, "" if none.get(name) == answer else answer))
 
     def action_reset(self) -> None:
         """The value under the cursor as the preset or file has it."""

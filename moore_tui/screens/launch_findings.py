@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from moore_engine.config import Config
+from moore_tui.runs import algorithms
 from moore_tui.runs import draft as drafts
 from moore_tui.runs import outlook as outlooks
 from moore_tui.runs.draft import Draft
@@ -41,6 +42,10 @@ class Findings:
         found = self.found
         if name == drafts.SOURCE:
             return dict(outlooks.presets()).get(self.draft.source, "")
+        if name == drafts.ALGO:
+            return dict(outlooks.algorithms()).get(self.draft.algo or self.outlook.values[name], "")
+        if name == drafts.DATA and self._scratch:
+            return "not used: it starts from scratch"
         if name == drafts.DATA:
             if found is None or found.problem:
                 return "being looked at ..." if self.looking else ""
@@ -66,19 +71,30 @@ class Findings:
     def warnings(self) -> tuple[str, ...]:
         return (*self.outlook.warnings, *(self.found.warnings if self.found else ()))
 
+    @property
+    def _scratch(self) -> bool:
+        """No rows of a data set have a part in it."""
+        return "offline" not in algorithms.stages(self.outlook.values[drafts.ALGO])
+
     def preview(self) -> Preview:
         """What is known now of what the run will do."""
         config = self.outlook.config
         if config is None:
             return Preview(why_none="nothing to see before the settings fit together")
         online, rows, facts = config.online, self.inquiry.rows(config), self._facts(config)
-        if config.run.algo != "moore" or not online.epochs:
-            return Preview(None, f"{config.run.algo} without an online stage has no priority schedule", *facts)
+        algo = config.run.algo
+        law = algorithms.law(algo, online.sampler)
+        if "online" not in algorithms.stages(algo) or not online.epochs:
+            return Preview(None, f"{algo} without an online stage has no priority schedule", *facts)
+        if "offline" not in algorithms.stages(algo):
+            return Preview(None, f"{algo} starts from scratch: every row that it draws is an online one", *facts)
+        if law == algorithms.RATIO:
+            return Preview(None, f"{algo} draws rows by a {law} that it learns: no schedule is known before", *facts)
         if rows is None:
             why = "" if self.looking or self.unknown else ", and none was read"
             return Preview(None, f"the priority schedule depends on the number of rows in the data set{why}", *facts)
-        schedule = preview(rows, online.steps_per_epoch, online.epochs, online.alpha, online.sampler)
-        return Preview(schedule, "" if schedule else f"sampler {online.sampler} decides by the rows themselves", *facts)
+        schedule = preview(rows, online.steps_per_epoch, online.epochs, online.alpha, law)
+        return Preview(schedule, "" if schedule else f"sampler {law} decides by the rows themselves", *facts)
 
     def _facts(self, config: Config) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """Time and disk as far as they are known, and the warnings."""

@@ -32,6 +32,8 @@ def question(name: str, draft: Draft, outlook: Outlook, runs: Path) -> Dialog[st
                 *((each, "reduced for a smaller machine") for each in outlooks.profile_names()),
             ],
         )
+    if name == drafts.ALGO:
+        return Choose("Algorithm", [(OWN, "what the preset says"), *outlooks.algorithms()])
     if name == drafts.DATA:
         here = [(OWN, "what the preset says"), *outlooks.data_sets(), (PATH, "a file; a path can also be typed here")]
         return Choose("Data set", here, free=True)

@@ -63,6 +63,7 @@ class ChartPane(Pane):
         others = tuple((one.id, one.number, curves.stamp(one.series, *self.kinds)) for one in view.marked)
         return (
             view.snapshot.id,
+            view.plan.algo,
             view.chart,
             view.ascii,
             self.metric,

@@ -113,9 +113,9 @@ def stages(view: RunView) -> list[tuple[str, str]]:
     """How far each stage has come."""
     shot, plan = view.snapshot, view.plan
     found = []
-    for name in ("offline", "online"):
+    for name in plan.stages:
         planned = plan.epochs(name)
-        if not planned or (name == "offline" and plan.origin) or (name == "online" and plan.algo == "mopo"):
+        if not planned or (name == "offline" and plan.origin):
             continue
         if shot.state == "done" or (name == "offline" and shot.stage == "online"):
             done: int | None = planned

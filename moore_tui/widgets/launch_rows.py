@@ -15,13 +15,14 @@ from moore_tui.widgets.sheet import Line, cut, pad, wrapped
 LABELS = {
     drafts.SOURCE: "preset",
     drafts.PROFILE: "profile",
+    drafts.ALGO: "algorithm",
     drafts.DATA: "data set",
     drafts.SEED: "seeds",
     drafts.NAME: "name",
     drafts.FROM: "from",
     drafts.TRUST: "trust",
 }
-LABEL, VALUE, KEY = 9, 26, 25
+LABEL, VALUE, KEY = 10, 26, 25
 """Cells of a choice's name and value, and of a key."""
 SOURCE_FROM = 96
 """Cells from which a setting's line has its source too."""
@@ -29,7 +30,7 @@ SOURCE_FROM = 96
 
 def fields(draft: Draft, outlook: Outlook) -> list[str]:
     """The choices that are shown: a branch's origin and trusted code only where there are such."""
-    shown = [drafts.SOURCE, drafts.PROFILE, drafts.DATA, drafts.SEED, drafts.NAME]
+    shown = [drafts.SOURCE, drafts.PROFILE, drafts.ALGO, drafts.DATA, drafts.SEED, drafts.NAME]
     if outlook.values[drafts.FROM] not in ("", '""'):
         shown.append(drafts.FROM)
     return [*shown, drafts.TRUST] if draft.trust or drafts.TRUST in outlook.problems else shown
@@ -75,6 +76,8 @@ def field_value(name: str, draft: Draft, outlook: Outlook) -> str:
         return f"copy of {draft.copy_of}" if draft.copy_of else draft.source
     if name == drafts.PROFILE:
         return draft.profile or "none"
+    if name == drafts.ALGO:
+        return draft.algo or outlook.values[name]
     if name == drafts.NAME:
         return several(outlook.names)
     if name == drafts.SEED:

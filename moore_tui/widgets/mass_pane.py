@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from moore_tui.runs import algorithms
 from moore_tui.runs.schedule import preview
 from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
@@ -16,8 +17,8 @@ from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.sheet import Line, fitting
 
 OFFLINE = "offline stage: all draws off"
-WITHOUT_PRIORITIES = ("uniform", "half_half", "online_only")
-"""Samplers whose law is no matter of f(t)."""
+WITHOUT_PRIORITIES = ("uniform", "half_half", "online_only", algorithms.RATIO)
+"""Laws that are no matter of f(t)."""
 
 
 class MassPane(ChartPane):
@@ -58,9 +59,8 @@ class MassPane(ChartPane):
         last = view.series.last("share") or {}
         right: Line = (("off ", "dim"), (percent(_number(last.get("p_off"))), "strong")) if last else ()
         named: Line = ((f" · {_sampler(view)}", "dim"),) if _sampler(view) in WITHOUT_PRIORITIES else ()
-        return Chart(
-            found, ((self.title, ""), *named), right, self._figures(view, last), stacked=True, empty="no fit yet"
-        )
+        empty = "no fit yet" if algorithms.has_models(view.plan.algo) else "no online epoch yet"
+        return Chart(found, ((self.title, ""), *named), right, self._figures(view, last), stacked=True, empty=empty)
 
     def summary(self, view: RunView) -> str:
         last = view.series.last("share") if view.series is not None else None
@@ -96,22 +96,23 @@ def share_line(p_off: float | None, width: int) -> Line:
 
 
 def _sampler(view: RunView) -> str:
-    """Its name; empty where the configuration is not known."""
-    return str((view.settings or {}).get("online.sampler", ""))
+    """Its name, or that of the law by which the algorithm draws; empty where the configuration is not known."""
+    settings = view.settings or {}
+    return algorithms.law(view.plan.algo, str(settings["online.sampler"])) if "online.sampler" in settings else ""
 
 
 def next_shift(view: RunView, last: dict[str, Any]) -> float | None:
     """How far the law will move in the epoch to come; None where the schedule or the plan ends."""
     plan, settings = view.plan, view.settings or {}
     n_off, epoch = _number(last.get("n_off")), last.get("epoch")
-    alpha, sampler = settings.get("online.alpha"), settings.get("online.sampler")
-    if n_off is None or alpha is None or sampler is None or not plan.steps_per_epoch or not plan.online_epochs:
+    alpha, sampler = settings.get("online.alpha"), _sampler(view)
+    if n_off is None or alpha is None or not sampler or not plan.steps_per_epoch or not plan.online_epochs:
         return None
     following = int(epoch) + 1 if last.get("stage") == "online" and isinstance(epoch, int) else 1
     if following > plan.online_epochs:
         return None
     try:
-        schedule = preview(int(n_off), plan.steps_per_epoch, plan.online_epochs, alpha, str(sampler))
+        schedule = preview(int(n_off), plan.steps_per_epoch, plan.online_epochs, alpha, sampler)
     except ValueError:
         return None
     return schedule.shift[following - 1] if schedule is not None and following <= len(schedule.shift) else None

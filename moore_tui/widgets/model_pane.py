@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from moore_tui.runs import algorithms
 from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import count, number
@@ -29,9 +30,12 @@ class ModelPane(ChartPane):
         whole = curves.curve(view.series, "model", "holdout_mean", view.chart.axis, "holdout_min", "holdout_max")
         left: Line = (("Model", ""), (" (holdout loss)", "dim"))
         found = curves.parts(whole, "mean, least to greatest")
-        return Chart(found, left, ((number(whole.last), "strong"),), self._fit(view), empty="no fit yet")
+        empty = "no fit yet" if algorithms.has_models(view.plan.algo) else without_models(view)
+        return Chart(found, left, ((number(whole.last), "strong"),), self._fit(view), empty=empty)
 
     def summary(self, view: RunView) -> str:
+        if not algorithms.has_models(view.plan.algo):
+            return "no models"
         last = view.series.last("model") if view.series is not None else None
         holdout = last.get("holdout") if last else None
         numbers = [each for each in holdout if isinstance(each, int | float)] if isinstance(holdout, list) else []
@@ -52,6 +56,11 @@ class ModelPane(ChartPane):
             [(("effective rows ", "dim"), (rows, "")), (("ESS ", "dim"), (rows, ""))],
         ]
         return [fitting(parts, self.inner_width) for parts in (made, work)]
+
+
+def without_models(view: RunView) -> str:
+    """What stands in place of a chart of models where there are none."""
+    return f"{view.plan.algo} has no models"
 
 
 def _number(value: object) -> float | None:

@@ -32,12 +32,12 @@ class Sheet(Widget):
         self._styles: Mapping[str, Style] | None = None
 
     def put(self, lines: Sequence[Line]) -> None:
-        """Show these lines instead of those shown now."""
+        """Show these lines instead of those shown now; those below its edge show if it grows."""
         width, height = self.size
-        old, self.lines = self.lines, list(lines[:height] if height else lines)
+        old, self.lines = self.lines, list(lines)
         if not width or not self.is_attached:
             return
-        for y in range(max(len(old), len(self.lines))):
+        for y in range(min(height, max(len(old), len(self.lines)))):
             before = old[y] if y < len(old) else ()
             after = self.lines[y] if y < len(self.lines) else ()
             for x, end in changed(before, after, width):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from moore_tui.runs import algorithms
 from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import count, number, span
+from moore_tui.widgets.model_pane import without_models
 from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.sheet import Line, fitting
 
@@ -27,10 +29,10 @@ class UncertaintyPane(ChartPane):
     def chart(self, view: RunView) -> Chart:
         if view.series is None:
             return Chart()
-        axis = view.chart.axis
+        axis, modelled = view.chart.axis, algorithms.has_models(view.plan.algo)
         whole = curves.curve(view.series, "unc", "mean", axis, "p20", "p80")
         halves = curves.half_life(whole)
-        parts: list[list[Line]] = [[(("now ", "dim"), (number(whole.last), "strong"))]]
+        parts: list[list[Line]] = [[(("now ", "dim"), (number(whole.last), "strong"))]] if modelled else []
         if halves is not None:
             shown = span(halves) if axis == "wall" else count(halves)
             parts.append([(("half-life ", "dim"), (shown, ""))])
@@ -45,9 +47,12 @@ class UncertaintyPane(ChartPane):
             info.append(fitting([[((name, "dim"), error) for name in names]], self.inner_width))
         left: Line = (("Uncertainty", ""), (" (σ of the ensemble)", "dim"))
         found = curves.parts(whole, "mean, 20–80 %")
-        return Chart(found, left, ((number(whole.last), "strong"),), info, empty="no rollout yet")
+        empty = "no rollout yet" if modelled else without_models(view)
+        return Chart(found, left, ((number(whole.last), "strong"),), info, empty=empty)
 
     def summary(self, view: RunView) -> str:
+        if not algorithms.has_models(view.plan.algo):
+            return "no models"
         last = view.series.last("unc") if view.series is not None else None
         mean = last.get("mean") if last else None
         return f"unc {number(mean if isinstance(mean, int | float) else None)}"

@@ -12,7 +12,7 @@ import pytest
 from moore_engine import config as configs
 from moore_engine.config import ConfigError
 from moore_tui.runs import draft, launch, outlook
-from moore_tui.runs.draft import DATA, FROM, NAME, PROFILE, SEED, SOURCE, TRUST, Draft, read_seeds
+from moore_tui.runs.draft import ALGO, DATA, FROM, NAME, PROFILE, SEED, SOURCE, TRUST, Draft, read_seeds
 from moore_tui.runs.outlook import HERE, look, remark
 from tests.tui.made_runs import make_run
 
@@ -151,6 +151,33 @@ def test_a_branch_goes_on_from_the_state_that_is_named(tmp_path: Path) -> None:
     found = look(draft.branch(run, "ckpt-100"), tmp_path)
     assert not found.problems and found.values[FROM] == "mine@ckpt-100"
     assert found.config is not None and found.config.run.from_ == f"{run.path.resolve()}@ckpt-100"
+
+
+def test_an_algorithm_brings_the_settings_of_its_own_preset(tmp_path: Path) -> None:
+    plain, awac = look(Draft(), tmp_path), look(Draft().change(ALGO, "awac"), tmp_path)
+    assert plain.values[ALGO] == "moore" and awac.values[ALGO] == "awac"
+    assert awac.values["online.sampler"] == "uniform" and "awac" in awac.sources["online.sampler"]
+    assert awac.config is not None and awac.config == configs.resolve("quickstart", flags={"algo": "awac"}).config
+    assert awac.names == ["quickstart-awac-s0"]
+    assert Draft().change(ALGO, "awac").command() == "moore-console run quickstart --algo awac --detach"
+    assert Draft().change(ALGO, "awac").change(ALGO, "") == Draft()
+
+
+def test_a_variant_of_an_algorithm_is_that_algorithm_with_other_settings(tmp_path: Path) -> None:
+    found = look(Draft(algo="awac-authors"), tmp_path)
+    assert (found.values[ALGO], found.values["awac.weighting"]) == ("awac", "softmax") and not found.problems
+
+
+def test_what_is_typed_beats_the_algorithms_preset_and_an_unknown_one_is_told(tmp_path: Path) -> None:
+    typed = look(Draft(algo="cql", edits={"cql.weight": "7"}), tmp_path)
+    assert (typed.values["cql.weight"], typed.sources["cql.weight"]) == ("7", HERE)
+    assert "did you mean cql?" in look(Draft(algo="cqll"), tmp_path).problems[ALGO]
+
+
+def test_every_algorithm_is_offered_with_what_it_is_and_so_are_other_presets() -> None:
+    offered = dict(outlook.algorithms())
+    assert list(offered)[:6] == ["moore", "mopo", "mbpo", "awac", "balanced_replay", "cql"]
+    assert offered["awac-authors"] == "awac with the settings of its authors" and "collect" not in offered
 
 
 def test_keys_of_a_few_words_offer_them_and_others_offer_none() -> None:

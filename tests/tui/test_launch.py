@@ -131,22 +131,62 @@ def test_the_parts_of_a_run_are_those_of_algorithm_1() -> None:
     config = quickstart("model.max_updates=50", "online.max_updates=40")
     counted = estimate.parts(config, rows=500, limit=100)
     off, on = config.offline, config.online
-    assert counted["update"] == 8 * 500 + 12 * 200 * 10
+    assert counted["update"] == 8 * 500 and counted["online_update"] == 12 * 200 * 10
     assert counted["transition"] == 16 * off.rollout_batch * 5 + 24 * on.rollout_batch * 5
     assert counted["minibatch"] == 50 + 24 * 40
     episodes = 10 * (8 + 12) + 100
     assert counted["step"] == 2400 + episodes * 100
-    assert estimate.seconds(config, 500, Pace(1.0, 0.0, 0.0, 0.0, 0.5)) == counted["update"] + 0.5 * (
-        2400 + episodes * 1000
-    )
+    found = estimate.seconds(config, 500, Pace(1.0, 2.0, 0.0, 0.0, 0.0, 0.5))
+    assert found == 4_000 + 2.0 * 24_000 + 0.5 * (2400 + episodes * 1000)
 
 
 def test_a_branch_has_no_offline_stage_and_mopo_no_online_one() -> None:
     branch = estimate.parts(quickstart("run.from=a@switch"), 500)
     alone = estimate.parts(quickstart("run.algo=mopo"), 500)
     whole = estimate.parts(quickstart(), 500)
-    assert branch["update"] == 24_000 and alone["update"] == 4_000 and whole["update"] == 28_000
+    updates = [(parts["update"], parts["online_update"]) for parts in (branch, alone, whole)]
+    assert updates == [(0, 24_000), (4_000, 0), (4_000, 24_000)]
     assert alone["minibatch"] + branch["minibatch"] == pytest.approx(whole["minibatch"])
+
+
+def of(algo: str, *sets: str) -> configs.Config:
+    return configs.resolve("quickstart", flags={"algo": algo}, sets=sets).config
+
+
+def test_algorithms_without_models_fit_none_and_roll_nothing_out() -> None:
+    for algo in ("awac", "cql", "balanced_replay"):
+        counted = estimate.parts(of(algo), 500)
+        assert not {"minibatch", "transition"} & set(counted)
+        off = of(algo).offline
+        assert counted["update"] == off.epochs * off.updates_per_epoch > 0
+
+
+def test_from_scratch_there_is_no_offline_stage_and_random_steps_teach_nothing() -> None:
+    config = of("mbpo", "online.random_steps=200", "online.epochs=12", "online.rollout_growth=[1,12,1,12]")
+    counted, on = estimate.parts(config, rows=0, limit=100), config.online
+    assert counted["update"] == 0 and counted["online_update"] == (2400 - 200) * on.updates_per_step
+    assert counted["step"] == 2400 + 12 * config.eval.episodes * 100, "no frozen policy is evaluated at a switch"
+    assert counted["transition"] == pytest.approx(2400 // on.model_every * on.rollout_batch * 6.5)
+    assert counted == estimate.parts(config, rows=500, limit=100), "rows of a data set have no part in it"
+
+
+def test_the_first_epoch_of_balanced_replay_has_its_additional_updates() -> None:
+    once, ten = (estimate.parts(of("balanced_replay", f"balanced.first_epoch={n}"), 500) for n in (1, 10))
+    on = of("balanced_replay").online
+    assert ten["online_update"] - once["online_update"] == 9 * on.steps_per_epoch * on.updates_per_step
+    offline_only = estimate.parts(of("balanced_replay", "online.epochs=0"), 500)
+    assert offline_only["online_update"] == 0
+
+
+def test_what_a_pace_depends_on_has_the_algorithm_in_it() -> None:
+    sizes = [of("cql"), of("awac"), of("cql", "cql.actions=3"), of("cql", "online.epochs=3")]
+    one, other, fewer, shorter = map(estimate.sizes, sizes)
+    assert len({one, other, fewer}) == 3 and one == shorter
+
+
+def test_a_name_that_is_chosen_says_which_algorithm_was_asked_for() -> None:
+    assert launch.stem(launch.Wish("presets/hopper.toml")) == "hopper"
+    assert launch.stem(launch.Wish("hopper", flags={"algo": "awac"})) == "hopper-awac"
 
 
 def test_a_machine_that_cannot_be_measured_is_no_error(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -301,6 +301,11 @@ def test_progress_of_an_offline_algorithm_ends_with_its_stage(tmp_path):
     assert planned.progress("offline", 300, 0) == 0.75
 
 
+def test_progress_of_an_algorithm_from_scratch_has_one_stage(tmp_path):
+    planned = plan.read(make_run(tmp_path, run={"algo": "mbpo"}, offline=OFFLINE, online=ONLINE).config)
+    assert [planned.progress("online", 300, env_step) for env_step in (0, 15, 30)] == [0.0, 0.5, 1.0]
+
+
 def test_a_branch_plans_the_online_stage_only(tmp_path):
     planned = plan.read(make_run(tmp_path, run={"from_": "a@switch"}, offline=OFFLINE, online=ONLINE).config)
     assert planned.progress("online", 700, 15) == 0.5

@@ -276,6 +276,14 @@ def test_a_run_that_never_goes_online_ends_with_its_offline_stage():
     assert series.horizon("step", mopo) == 4000
 
 
+def test_a_run_from_scratch_has_its_switch_at_its_start():
+    mbpo = Plan("mbpo", offline_epochs=8, updates_per_epoch=500, online_epochs=12, steps_per_epoch=200,
+                updates_per_step=10)  # fmt: skip
+    series = series_of(at(1, "perf", "online", update=0, env_step=50))
+    series.expect(mbpo)
+    assert [series.horizon(axis, mbpo) for axis in ("step", "switch", "env")] == [24_000, 24_000, 2400]
+
+
 def test_the_planned_end_in_seconds_changes_seldom():
     series = RunSeries()
     ends = set()

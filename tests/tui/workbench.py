@@ -30,7 +30,8 @@ json.dump({"config": config, **answer}, sys.stdout)
 PACE = """
 import json, sys
 json.load(sys.stdin)
-json.dump({"update": 1e-3, "minibatch": 0, "transition": 0, "action": 0, "step": 0, "limit": None}, sys.stdout)
+paces = {"update": 1e-3, "online_update": 1e-3, "minibatch": 0, "transition": 0, "action": 0, "step": 0, "limit": None}
+json.dump(paces, sys.stdout)
 """
 
 

@@ -13,9 +13,11 @@ from textual.widgets import Input
 from moore_engine import config as configs
 from moore_tui.app import MooreConsole
 from moore_tui.runs import draft
-from moore_tui.runs.draft import Draft
+from moore_tui.runs.draft import ALGO, Draft
 from moore_tui.screens.launch import LaunchScreen
 from moore_tui.screens.watch import WatchScreen
+from moore_tui.widgets.schedule_preview import SchedulePreview
+from moore_tui.widgets.sheet import Sheet
 from tests.tui.made_runs import make_run
 from tests.tui.piloted import SIZES, Body, console, piloted, rows, same_cells, screen_text, until
 from tests.tui.workbench import Workbench, workbench
@@ -50,8 +52,16 @@ def screen(pilot: Pilot[Any]) -> LaunchScreen:
 async def looked(pilot: Pilot[Any]) -> LaunchScreen:
     """Once the engine has answered about what is chosen, and the machine is measured."""
     shown = screen(pilot)
+    facts = shown.query_one(SchedulePreview).query_one(Sheet)
+
+    def settled() -> bool:
+        """The facts have the room that they were given."""
+        height = facts.styles.height
+        return height is None or not height.is_cells or facts.size.height == height.value
+
     await until(pilot, lambda: shown.findings.found and not shown.findings.looking, "the engine's answer")
     await pilot.pause()
+    await until(pilot, settled, "room for the facts")
     return shown
 
 
@@ -87,6 +97,52 @@ def test_the_preview_follows_alpha_before_the_engine_is_asked_again(bench: Workb
         await change(pilot, "online.alpha", "20")
         after = shown.findings.preview().schedule
         assert after is not None and after.half_epoch == 1
+
+    launching(body)
+
+
+@pytest.mark.parametrize(
+    ("algo", "told"),
+    [
+        ("mopo", "mopo without an online stage has no priority schedule"),
+        ("mbpo", "mbpo starts from scratch: every row that it draws is an online one"),
+        ("balanced_replay", "balanced_replay draws rows by a density ratio that it learns"),
+        ("awac", ""),
+        ("cql", ""),
+    ],
+)
+def test_the_plan_of_another_algorithm_is_its_own(algo: str, told: str, bench: Workbench) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        shown = await looked(pilot)
+        shown.change(shown.draft.change(ALGO, algo))
+        await pilot.pause()
+        shown.ask_engine()
+        shown = await looked(pilot)
+        preview, config = shown.findings.preview(), shown.outlook.config
+        assert config is not None and preview.facts[0][0] == "time"
+        assert f"algorithm {algo} " in " ".join(screen_text(pilot.app).split())
+        assert shown.outlook.names == [f"quickstart-{algo}-s0"]
+        if not told:
+            rows, steps = 4000, config.online.epochs * config.online.steps_per_epoch
+            assert preview.schedule is not None and "half online" in screen_text(pilot.app)
+            assert preview.schedule.p_off[-1] == pytest.approx(rows / (rows + steps)), "all rows alike"
+        else:
+            assert preview.schedule is None and preview.why_none.startswith(told)
+
+    launching(body, size=(160, 50))
+
+
+def test_an_algorithm_is_chosen_from_a_list_and_its_preset_holds_again_afterwards(bench: Workbench) -> None:
+    async def body(pilot: Pilot[Any]) -> None:
+        shown = await looked(pilot)
+        shown.form.go_to(ALGO)
+        await pilot.press("enter")
+        await pilot.press(*["down"] * 4, "enter")
+        await pilot.pause()
+        assert shown.draft == Draft(algo="awac") and shown.outlook.values["online.sampler"] == "uniform"
+        await pilot.press("enter", "home", "enter")
+        await pilot.pause()
+        assert shown.draft == Draft()
 
     launching(body)
 
@@ -272,7 +328,7 @@ def test_a_branch_opens_with_the_state_it_goes_on_from(bench: Workbench) -> None
 
     async def body(pilot: Pilot[Any]) -> None:
         shown = await looked(pilot)
-        assert "from     mine-s4@switch" in screen_text(pilot.app)
+        assert "from      mine-s4@switch" in screen_text(pilot.app)
         await change(pilot, "run.from", "nix@switch")
         assert "there is no run 'nix'" in shown.outlook.problems["run.from"]
 
@@ -318,6 +374,6 @@ def test_a_smaller_terminal_shows_what_there_is_room_for(bench: Workbench) -> No
         for width, height in ((40, 12), (20, 6), (160, 50), (80, 24)):
             await pilot.resize_terminal(width, height)
             await pilot.pause()
-        assert "preset   quickstart" in screen_text(pilot.app)
+        assert "preset    quickstart" in screen_text(pilot.app)
 
     launching(body)

@@ -187,3 +187,73 @@ def test_f_is_told_of_a_sampler_with_priorities_and_of_others_the_name(
     assert ("f(t)" in [each.name for each in drawn.series]) == text(drawn.info[1]).startswith("f(t) ") == prior
     assert (text(drawn.left) == "Priority mass") == prior
     assert prior or f"sampler {sampler}  rows" in text(drawn.info[1])
+
+
+def of(algo: str, *more: dict[str, Any], **fields: Any) -> RunView:
+    """A run of another algorithm, without what only models give."""
+    series = RunSeries()
+    found = [each for each in events(12, 1.0, 0.0) if each["k"] not in ("model", "unc", "rue")]
+    series.apply(Batch([*found, *more], False, None, False))
+    return view(plan=replace(PLAN, algo=algo), series=series, **fields)
+
+
+@pytest.mark.parametrize("algo", ["awac", "cql", "balanced_replay"])
+def test_panes_of_models_say_that_there_are_none(algo: str) -> None:
+    for pane in (ModelPane(), UncertaintyPane()):
+        drawn = pane.chart(of(algo))
+        assert not any(each.x.size for each in drawn.series) and drawn.empty == f"{algo} has no models"
+        assert pane.summary(of(algo)) == "no models"
+        assert not any(text(line) for line in drawn.info)
+
+
+def test_panes_of_models_wait_for_those_that_there_will_be() -> None:
+    for algo in ("moore", "mopo", "mbpo", "fake"):
+        assert (ModelPane().chart(of(algo)).empty, UncertaintyPane().chart(of(algo)).empty) == (
+            "no fit yet", "no rollout yet",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("algo", "law"), [("awac", "uniform"), ("balanced_replay", "density ratio"), ("mbpo", "online_only")]
+)
+def test_the_law_is_that_of_the_algorithm_whatever_the_sampler_says(
+    algo: str, law: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MassPane, "inner_width", 78)
+    shown = of(algo, settings={"online.alpha": 1.0, "online.sampler": "priority"})
+    drawn = MassPane().chart(shown)
+    assert text(drawn.left) == f"Priority mass · {law}" and "f(t)" not in [each.name for each in drawn.series]
+    assert f"sampler {law}" in text(drawn.info[1])
+
+
+def test_what_only_some_algorithms_report_of_their_updates_can_be_chosen_there() -> None:
+    pane, plain = LossPane(), of("cql")
+    last = plain.series.last("loss") if plain.series else None
+    assert last is not None
+    more = {**last, "seq": 10_000, "conservative": 4.5}
+    conservative = of("cql", more)
+    pane.view = plain
+    assert len(pane.metrics) == 5
+    pane.view = conservative
+    assert pane.metrics[5:] == ("conservative",)
+    pane.metric = 5
+    assert text(pane.chart(conservative).left).startswith("Losses · conservative term")
+    assert text(pane.chart(plain).left).startswith("Losses · mean Q"), "another run has none"
+
+
+def test_a_figure_that_does_not_exist_in_an_algorithm_is_told_so() -> None:
+    pane, nothing = LossPane(), dict.fromkeys(("q", "actor", "entropy", "q_mean"), 1.0) | {"temperature": "NaN"}
+    series = RunSeries()
+    found = events(12, 1.0, 0.0)
+    found = [each | nothing if each["k"] == "loss" else each for each in found]
+    series.apply(Batch(found, False, None, False))
+    pane.metric = 2
+    shown = view(plan=replace(PLAN, algo="awac"), series=series)
+    assert pane.chart(shown).empty == "awac: no temperature"
+    assert pane.chart(view(0, series=RunSeries())).empty == "no update yet"
+
+
+def test_the_details_have_the_stages_that_there_are() -> None:
+    for algo, named in (("moore", ["offline", "online"]), ("mopo", ["offline"]), ("mbpo", ["online"])):
+        shown = details_pane.stages(of(algo))
+        assert [name for name, _ in shown if name != "at"] == named
