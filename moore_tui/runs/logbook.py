@@ -120,9 +120,11 @@ class LogBook:
     def _open(self) -> None:
         """What is there already, by attempt."""
         self._opened = True
-        events = [*recent(self.run.events, LOOK_BACK, log_lines.KINDS)]
-        self._seen = max(self._seen, events[0]["seq"] if events else 0)
-        found = [log_lines.told(event) for event in events if event["k"] in log_lines.KINDS]
+        found = []
+        for event in recent(self.run.events, LOOK_BACK, log_lines.KINDS):
+            self._seen = max(self._seen, event["seq"])
+            if event["k"] in log_lines.KINDS:
+                found.append(log_lines.told(event))
         with self._lock:
             known = {line.seq for line in self._lines}
             found = [line for line in found[::-1] if line.seq not in known]

@@ -20,6 +20,9 @@ Event = dict[str, Any]
 SLICE = 1 << 20
 """Bytes read in one poll at most; about 10 000 events, 30 ms."""
 
+_BLOCK = 1 << 16
+"""Bytes read at a time from the end of a file back."""
+
 
 class Batch(NamedTuple):
     """What one poll found. Apply in this order: `reset` (drop all), `keep_seq` (drop what came later), `events`."""
@@ -244,20 +247,27 @@ def printable(line: bytes) -> str:
 
 def lines_back(path: Path, window: int, torn: bool = False) -> Iterator[bytes]:
     """Lines of the last `window` bytes, newest first; without a first one that the window cuts."""
-    try:
-        with open(path, "rb") as file:
-            start = max(0, file.seek(0, os.SEEK_END) - window)
-            file.seek(start)
-            block = file.read(window)
-    except OSError:
-        return
-    lines = block.split(b"\n")
-    tail = lines.pop()
-    if torn and tail:
-        yield tail
-    if start > 0 and lines:
-        lines.pop(0)
-    yield from reversed(lines)
+    with suppress(OSError), open(path, "rb") as file:
+        lines = _split_back(file, window)
+        last = next(lines, b"")
+        if torn and last:
+            yield last
+        yield from lines
+
+
+def _split_back(file: BinaryIO, window: int) -> Iterator[bytes]:
+    """What stands between line ends, from the end back, read block by block; what the window cuts only if alone."""
+    at = file.seek(0, os.SEEK_END)
+    start, first, whole = max(0, at - window), b"", True
+    while at > start:
+        length = min(_BLOCK, at - start)
+        at -= length
+        file.seek(at)
+        first, *lines = (file.read(length) + first).split(b"\n")
+        whole &= not lines
+        yield from reversed(lines)
+    if start == 0 or whole:
+        yield first
 
 
 def _drop_after(events: list[Event], seq: int) -> None:

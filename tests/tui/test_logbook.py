@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -153,6 +155,19 @@ def test_of_a_huge_log_only_the_end_is_read(run, monkeypatch):
     assert lines[-1] == "line 009999"
     assert 70 < len(lines) < 90
     assert all(len(each) == 11 for each in lines)
+
+
+def test_opening_the_book_of_a_long_run_takes_no_more_memory_than_a_block_of_its_events(run):
+    run.events.write_text("".join(json.dumps(event(seq, q=0.5, actor=1.5)) + "\n" for seq in range(1, 20_001)))
+    tracemalloc.start()
+    try:
+        book = opened(run)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert book.lines == []
+    assert run.events.stat().st_size > logbook.LOOK_BACK
+    assert peak < logbook.LOOK_BACK / 4
 
 
 def test_a_growing_log_comes_in_slices(run):

@@ -315,6 +315,18 @@ def test_the_end_of_a_huge_log_has_whole_lines_only(tmp_path):
     assert all(len(one) == 11 for one in lines)
 
 
+@given(st.binary(max_size=60).map(lambda text: text.replace(b"0", b"\n")), st.integers(1, 70), st.integers(1, 9))
+def test_lines_from_the_end_back_are_those_of_the_window_whatever_the_blocks(tmp_path_factory, text, window, block):
+    log = tmp_path_factory.mktemp("back") / "attempt-1.log"
+    log.write_bytes(text)
+    *lines, last = text[-window:].split(b"\n")
+    whole = lines[1:] if len(text) > window else lines
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tail, "_BLOCK", block)
+        assert list(tail.lines_back(log, window)) == whole[::-1]
+        assert list(tail.lines_back(log, window, torn=True)) == ([last] if last else []) + whole[::-1]
+
+
 def test_a_log_can_put_nothing_but_text_on_a_terminal():
     assert tail.printable(b"\x1b[31mred\x1b[0m \x07bell\ttab \xff") == "[31mred[0m bell\ttab \ufffd"
     assert tail.printable(b" 10 %\r 20 %\r") == " 20 %"
