@@ -153,7 +153,7 @@ class Fit:
         assert self.train is not None
         self._drawn_at = self.generator.get_state()
         shape = (self.ensemble.members, len(self.train))
-        pick = torch.randint(len(self.train), shape, generator=self.generator, device=self.generator.device)
+        pick = torch.randint(len(self.train), shape, generator=self.generator, device=self.rows.device)
         self._drawn = self.train.int()[pick]
         self._order = torch.empty_like(self._drawn)
 
@@ -162,7 +162,7 @@ class Fit:
         self._shuffled_at = self.generator.get_state()
         for drawn, order in zip(self._drawn, self._order, strict=True):
             permutation = torch.randperm(
-                len(drawn), generator=self.generator, device=self.generator.device, dtype=torch.int32
+                len(drawn), generator=self.generator, device=self.rows.device, dtype=torch.int32
             )
             torch.index_select(drawn, 0, permutation, out=order)
 

@@ -213,7 +213,7 @@ def holdout_mask(ids: Tensor, n: int, ratio: float = 0.2, cap: int = 1000) -> Te
         held = torch.ones_like(order, dtype=torch.bool)
     candidates = order[held]
     if candidates.numel() > cap:
-        held = held & (order <= candidates.kthvalue(cap).values) if cap > 0 else torch.zeros_like(held)
+        held = held & (order <= candidates.sort().values[cap - 1]) if cap > 0 else torch.zeros_like(held)
     return held
 
 
