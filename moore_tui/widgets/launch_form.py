@@ -119,7 +119,8 @@ class LaunchForm(Vertical):
         """All about the key under the cursor."""
         keys, sheet = self.keys, self.query_one("#launch-details", Sheet)
         key = keys[self.settings.cursor] if self.settings.cursor < len(keys) else ""
-        sheet.put(lines.details(key, self.outlook, max(1, sheet.size.width), 2) if key else [])
+        width = self.size.width - 2  # inside the box; a sheet that was hidden has no width yet
+        sheet.put(lines.details(key, self.outlook, max(1, width), 2) if key else [])
 
     def go_to(self, name: str) -> None:
         """The cursor on a choice or a key, wherever it is."""
