@@ -140,6 +140,7 @@ class MooreConsole(App[int]):
         if self.opening:
             self.opening = False
             self.screen.refresh()
+            self.call_after_refresh(self.show_facts)
             gc.freeze()
             gc.enable()
 

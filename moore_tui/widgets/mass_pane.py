@@ -37,7 +37,7 @@ class MassPane(ChartPane):
     )
 
     def key(self, view: RunView) -> Hashable:
-        return super().key(view), view.snapshot.stage, _sampler(view)
+        return super().key(view), view.snapshot.stage, view.settings is None, _sampler(view)
 
     def chart(self, view: RunView) -> Chart:
         if view.series is None:
@@ -54,7 +54,7 @@ class MassPane(ChartPane):
                 Series("online", x, 1.0 - p, color="online", dash="dashed"),
                 Series("sampled", sampled.x, sampled.y, color="series-2", dash="dotted", filled=False),
             ]
-            if _sampler(view) not in WITHOUT_PRIORITIES:
+            if view.settings is not None and _sampler(view) not in WITHOUT_PRIORITIES:
                 found.append(Series("f(t)", priority.x, priority.y, color="series-4", dash="dashdot", filled=False))
         last = view.series.last("share") or {}
         right: Line = (("off ", "dim"), (percent(_number(last.get("p_off"))), "strong")) if last else ()
@@ -67,7 +67,7 @@ class MassPane(ChartPane):
         return f"off {percent(_number(last.get('p_off')))}" if last else f"off {DASH}"
 
     def _figures(self, view: RunView, last: dict[str, Any]) -> list[Line]:
-        if not last:
+        if not last or view.settings is None:
             return []
         sampler, width = _sampler(view), self.inner_width
         law: Line = (("f(t) ", "dim"), (number(_number(last.get("priority_off"))), ""))

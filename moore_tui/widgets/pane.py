@@ -44,8 +44,8 @@ class RunView:
     """Everything the panes may show of the run under the cursor.
 
     `boundary` and `horizon` are where online began and the planned x axis, the same for every chart; `settings` the
-    values of the configuration by key, `differs` those of the first marked run where they are others; `ascii` asks
-    for letters in place of glyphs.
+    values of the configuration by key (None until they are read), `differs` those of the first marked run where they
+    are others; `ascii` asks for letters in place of glyphs.
     """
 
     snapshot: Snapshot

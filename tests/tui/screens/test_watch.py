@@ -20,7 +20,7 @@ from moore_tui.widgets.chart_pane import ChartPane
 from moore_tui.widgets.curve_plot import CurvePlot
 from moore_tui.widgets.pane import Pane
 from tests.tui.made_runs import line
-from tests.tui.piloted import SIZES, console, piloted, rows, same_cells, screen_text
+from tests.tui.piloted import SIZES, console, piloted, rows, same_cells, screen_text, until
 from tests.tui.rich_runs import STATES, at, events, rich_run
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -159,6 +159,20 @@ def test_the_details_tell_the_state_in_full(size: tuple[int, int]) -> None:
                 assert word in details
 
     piloted(console(all_states()), body, size)
+
+
+def test_the_configuration_is_read_once_the_console_has_opened() -> None:
+    app = console(few_runs())
+
+    async def body(pilot: Pilot[Any]) -> None:
+        pane = app.screen.query_one("#details", Pane)
+        app.opening = True
+        app.show_facts()
+        assert pane.view is not None and pane.view.settings is None
+        app._opened()
+        await until(pilot, lambda: pane.view and pane.view.settings, "the values of the configuration")
+
+    piloted(app, body, (160, 50))
 
 
 def test_keys_move_the_cursor_and_the_panes_follow() -> None:

@@ -23,6 +23,7 @@ from moore_tui.widgets.return_pane import ReturnPane
 from moore_tui.widgets.sheet import Line
 from moore_tui.widgets.speed_pane import SpeedPane, phases
 from moore_tui.widgets.uncertainty_pane import UncertaintyPane
+from tests.tui.made_runs import make_run
 from tests.tui.rich_runs import at, events
 from tests.tui.widgets.test_curves import PLAN
 
@@ -38,7 +39,7 @@ def view(epochs: int = 12, *more: dict[str, Any], **fields: Any) -> RunView:
         Batch([*found, *({**each, "seq": len(found) + n} for n, each in enumerate(more, 1))], False, None, False)
     )
     shot = Snapshot("run", Path("run"), "live", "", kept=True, update=12_000, env_step=400, stage="online", epoch=5)
-    known = {"snapshot": shot, "chart": ChartView(), "plan": PLAN, "series": series}
+    known = {"snapshot": shot, "chart": ChartView(), "plan": PLAN, "series": series, "settings": {}}
     return RunView(**{**known, **fields})
 
 
@@ -92,6 +93,21 @@ def test_the_next_shift_is_the_schedules() -> None:
     assert next_shift(view(settings={**settings, "online.sampler": "custom"}), last) is None
     assert next_shift(view(settings={**settings, "online.alpha": -1}), last) is None
     assert next_shift(view(), last) is None
+
+
+@pytest.mark.parametrize("algo", ["moore", "awac", "balanced_replay", "cql", "mbpo"])
+@pytest.mark.parametrize("sampler", ["priority", "uniform", "custom"])
+def test_the_next_shift_of_any_run_is_told_or_not_known(tmp_path: Path, algo: str, sampler: str) -> None:
+    run = make_run(tmp_path, run={"algo": algo}, online={"sampler": sampler})
+    shift = next_shift(view(settings=lineage.settings(run)), {"n_off": 1000, "epoch": 4, "stage": "online"})
+    assert shift is None or 0.0 < shift < 0.2
+    assert (shift is None) == (sampler == "custom" and algo == "moore")
+
+
+def test_the_next_shift_is_that_of_an_alpha_that_was_changed_live() -> None:
+    last = {"n_off": 1000, "epoch": 4, "stage": "online"}
+    changed, given = ({"online.alpha": alpha, "online.sampler": "priority"} for alpha in (lineage.Changed((1.0, 9.0)), 9.0))
+    assert next_shift(view(settings=changed), last) == next_shift(view(settings=given), last) is not None
 
 
 def test_phases_are_a_bar_and_words_the_largest_first() -> None:
@@ -187,6 +203,13 @@ def test_f_is_told_of_a_sampler_with_priorities_and_of_others_the_name(
     assert ("f(t)" in [each.name for each in drawn.series]) == text(drawn.info[1]).startswith("f(t) ") == prior
     assert (text(drawn.left) == "Priority mass") == prior
     assert prior or f"sampler {sampler}  rows" in text(drawn.info[1])
+
+
+def test_nothing_is_told_of_a_sampler_until_the_configuration_is_read() -> None:
+    pane, unread = MassPane(), view(12, settings=None)
+    drawn = pane.chart(unread)
+    assert "f(t)" not in [each.name for each in drawn.series] and not drawn.info
+    assert pane.key(unread) != pane.key(replace(unread, settings={}))
 
 
 def of(algo: str, *more: dict[str, Any], **fields: Any) -> RunView:
