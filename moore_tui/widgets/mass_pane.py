@@ -101,11 +101,18 @@ def _sampler(view: RunView) -> str:
     return algorithms.law(view.plan.algo, str(settings["online.sampler"])) if "online.sampler" in settings else ""
 
 
+def _alpha(view: RunView) -> float | str | None:
+    """The one that holds now, 1 where the law has none; None where the configuration is not known."""
+    from moore_tui.runs.lineage import NO_EFFECT, Changed
+
+    value = (view.settings or {}).get("online.alpha")
+    return 1.0 if value is NO_EFFECT else value.values[-1] if isinstance(value, Changed) else value
+
+
 def next_shift(view: RunView, last: dict[str, Any]) -> float | None:
     """How far the law will move in the epoch to come; None where the schedule or the plan ends."""
-    plan, settings = view.plan, view.settings or {}
+    plan, alpha, sampler = view.plan, _alpha(view), _sampler(view)
     n_off, epoch = _number(last.get("n_off")), last.get("epoch")
-    alpha, sampler = settings.get("online.alpha"), _sampler(view)
     if n_off is None or alpha is None or not sampler or not plan.steps_per_epoch or not plan.online_epochs:
         return None
     following = int(epoch) + 1 if last.get("stage") == "online" and isinstance(epoch, int) else 1

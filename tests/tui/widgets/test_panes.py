@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from moore_tui.runs import lineage
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.series import RunSeries
 from moore_tui.runs.tail import Batch
@@ -99,14 +100,16 @@ def test_the_next_shift_is_the_schedules() -> None:
 @pytest.mark.parametrize("sampler", ["priority", "uniform", "custom"])
 def test_the_next_shift_of_any_run_is_told_or_not_known(tmp_path: Path, algo: str, sampler: str) -> None:
     run = make_run(tmp_path, run={"algo": algo}, online={"sampler": sampler})
-    shift = next_shift(view(settings=lineage.settings(run)), {"n_off": 1000, "epoch": 4, "stage": "online"})
+    shift = next_shift(of(algo, settings=lineage.settings(run)), {"n_off": 1000, "epoch": 4, "stage": "online"})
     assert shift is None or 0.0 < shift < 0.2
-    assert (shift is None) == (sampler == "custom" and algo == "moore")
+    assert (shift is None) == (algo == "balanced_replay" or (algo == "moore" and sampler == "custom"))
 
 
 def test_the_next_shift_is_that_of_an_alpha_that_was_changed_live() -> None:
     last = {"n_off": 1000, "epoch": 4, "stage": "online"}
-    changed, given = ({"online.alpha": alpha, "online.sampler": "priority"} for alpha in (lineage.Changed((1.0, 9.0)), 9.0))
+    changed, given = (
+        {"online.alpha": alpha, "online.sampler": "priority"} for alpha in (lineage.Changed((1.0, 9.0)), 9.0)
+    )
     assert next_shift(view(settings=changed), last) == next_shift(view(settings=given), last) is not None
 
 
