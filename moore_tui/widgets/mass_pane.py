@@ -48,7 +48,7 @@ class MassPane(ChartPane):
         priority = curves.curve(view.series, "share", "priority_off", axis)
         found = []
         if expected.x.size:
-            x, p = expected.x, expected.y
+            x, p = _kept_until(view.boundary, expected.x, expected.y)
             found = [
                 Series("offline", x, p, color="offline"),
                 Series("online", x, 1.0 - p, color="online", dash="dashed"),
@@ -83,6 +83,14 @@ class MassPane(ChartPane):
         offline = view.snapshot.stage == "offline" and len(OFFLINE) <= width
         share: Line = ((OFFLINE, "off"),) if offline else share_line(_number(last.get("p_off")), width)
         return [share, fitting(parts, width)]
+
+
+def _kept_until(boundary: float | None, x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a share, with one more where online begins: up to there the last offline one holds."""
+    first = 0 if boundary is None else int(np.searchsorted(x, boundary))
+    if not 0 < first < x.size:
+        return x, p
+    return np.insert(x, first, boundary), np.insert(p, first, p[first - 1])
 
 
 def share_line(p_off: float | None, width: int) -> Line:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from moore_tui.runs import lineage
@@ -73,6 +74,14 @@ def test_the_frozen_policy_is_a_level_from_the_switch_on() -> None:
         each for each in ReturnPane().chart(view(chart=ChartView(raw=True))).series if each.name == "frozen policy"
     )
     assert level.x.tolist() == [8000.0, 12000.0] and level.y.tolist() == [1025.0, 1025.0]
+
+
+def test_until_the_switch_the_share_is_the_offline_one() -> None:
+    drawn = MassPane().chart(view(boundary=8000.0)).series
+    offline, online = (next(each for each in drawn if each.name == name) for name in ("offline", "online"))
+    before = offline.x <= 8000.0
+    assert 8000.0 in offline.x and set(offline.y[before].tolist()) == {1.0} and offline.y[~before].max() < 1.0
+    assert np.array_equal(online.y, 1.0 - offline.y) and np.array_equal(online.x, offline.x)
 
 
 @pytest.mark.parametrize("p_off", [0.0, 0.41, 1.0])
