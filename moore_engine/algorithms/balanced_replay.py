@@ -11,15 +11,13 @@ import torch
 from torch import Tensor
 
 from moore_engine.algorithms.base import Algorithm
+from moore_engine.algorithms.sac_options import sac_options
 from moore_engine.balanced import PessimisticEnsemble
 from moore_engine.balanced_rows import BalancedRows
-from moore_engine.buffers import ReplayTable
 from moore_engine.capture import Captured
 from moore_engine.cql import CQL
 from moore_engine.density_ratio import DensityRatio
 from moore_engine.nn.tanh_gaussian import Bounds
-from moore_engine.rollout import Termination
-from moore_engine.row_sampler import Priority
 from moore_engine.streams import generator
 
 if TYPE_CHECKING:
@@ -32,23 +30,14 @@ class BalancedReplay(Algorithm):
     Both stages evaluate the agents' common policy, so that nothing jumps at the switch.
     """
 
-    def __init__(
-        self, config: Config, replay: ReplayTable, termination: Termination, device: torch.device,
-        priority: Priority | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(config, replay, termination, device, priority)
-        layout, sac, balanced = replay.layout, config.sac, config.balanced
-        options: dict[str, Any] = {
-            "hidden": sac.hidden, "actor_hidden": sac.actor_hidden, "critic_lr": sac.critic_lr, "gamma": sac.gamma,
-            "tau": sac.tau, "batch": sac.batch,
-            "target_entropy": float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy),
-            "log_std_min": sac.log_std_min, "log_std_max": sac.log_std_max,
-            "temperature_max": sac.temperature_max or None, "device": device,
-        }  # fmt: skip
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        layout, device = self.replay.layout, self.device
+        sac, cql, balanced = self.config.sac, self.config.cql, self.config.balanced
+        sizes, options = (layout.obs_dim, layout.action_dim), {**sac_options(sac, layout.action_dim), "device": device}
         self.agents = [
             CQL(
-                layout.obs_dim, layout.action_dim, weight=config.cql.weight, actions=config.cql.actions,
-                actor_lr=sac.actor_lr, temperature_lr=sac.temperature_lr,
+                *sizes, weight=cql.weight, actions=cql.actions,
                 generator=generator(self.seed, "init", "sac", k, device=device), **options,
             )
             for k in range(balanced.agents)
@@ -56,16 +45,14 @@ class BalancedReplay(Algorithm):
         self.draws = [generator(self.seed, "sac", k, device=device) for k in range(balanced.agents)]
         self.noise = generator(self.seed, "sac", device=device)
         # online the authors have one rate for all; the actor's and the temperature's own are the offline ones
-        self.ensemble = PessimisticEnsemble(
-            layout.obs_dim, layout.action_dim, members=balanced.agents, actor_lr=sac.critic_lr,
-            temperature_lr=sac.critic_lr, **options,
-        )  # fmt: skip
+        options |= {"actor_lr": sac.critic_lr, "temperature_lr": sac.critic_lr}
+        self.ensemble = PessimisticEnsemble(*sizes, members=balanced.agents, **options)
         self.ratio = DensityRatio(
-            layout.obs_dim + layout.action_dim, hidden=balanced.ratio_hidden, lr=balanced.ratio_lr,
+            sum(sizes), hidden=balanced.ratio_hidden, lr=balanced.ratio_lr,
             temperature=balanced.ratio_temperature, batch=sac.batch, drawn=sac.batch, device=device,
             generator=generator(self.seed, "init", "ratio", device=device),
         )  # fmt: skip
-        self.rows = BalancedRows(replay, fraction=balanced.fraction, arrivals=config.online.update_every)
+        self.rows = BalancedRows(self.replay, fraction=balanced.fraction, arrivals=self.config.online.update_every)
         self._batches = torch.zeros(balanced.agents, sac.batch, layout.width, device=device)
         self._step: Captured | None = None
 

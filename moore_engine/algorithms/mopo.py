@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from moore_engine.algorithms.base import ModelBased, Tick
+from moore_engine.algorithms.sac_options import sac_options
 from moore_engine.buffers import ModelBuffer, ReplayTable
 from moore_engine.capture import Captured
 from moore_engine.dynamics import Dynamics, mix_moments
@@ -49,14 +50,11 @@ class MOPO(ModelBased):
             weight_decays=model.weight_decay, lr=model.lr, batch=model.batch, patience=model.patience,
             penalty=model.penalty, device=device, generator=generator(self.seed, "init", "model", device=device),
         )  # fmt: skip
-        target = float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy)
         self.noise = generator(self.seed, "sac", device=device)
         self.sac = soft_actor_critic(
-            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_hidden=sac.actor_hidden, critics=sac.critics,
-            subset=sac.critic_subset, layer_norm=sac.layer_norm, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
-            temperature_lr=sac.temperature_lr, gamma=sac.gamma, tau=sac.tau, target_entropy=target, batch=sac.batch,
-            log_std_min=sac.log_std_min, log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None,
+            layout.obs_dim, layout.action_dim, critics=sac.critics, subset=sac.critic_subset, layer_norm=sac.layer_norm,
             device=device, generator=generator(self.seed, "init", "sac", device=device),
+            **sac_options(sac, layout.action_dim),
         )  # fmt: skip
         self.model_rows = ModelBuffer(layout, self._capacity(), device)
         self._batch = torch.zeros(sac.batch, layout.width, device=device)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from moore_engine import scores
+from moore_engine.algorithms.sac_options import sac_options
 from moore_engine.buffers import Layout
 from moore_engine.collect.plan import Part, parts, target, trained_steps
 from moore_engine.collect.trail import Float32, Trail
@@ -84,12 +85,8 @@ class Collection:
         self.recorded = Trail("recorded", layout, sum(rolled), physics) if rolled else self.replay
         self.streams = {name: generator(seed, "collect", name) for name in STREAMS}
         self.sac = soft_actor_critic(
-            layout.obs_dim, layout.action_dim, hidden=sac.hidden, actor_hidden=sac.actor_hidden, critics=sac.critics,
-            subset=sac.critic_subset, layer_norm=sac.layer_norm, actor_lr=sac.actor_lr, critic_lr=sac.critic_lr,
-            temperature_lr=sac.temperature_lr, gamma=sac.gamma, tau=sac.tau, batch=sac.batch,
-            target_entropy=float(-layout.action_dim if sac.target_entropy == "auto" else sac.target_entropy),
-            log_std_min=sac.log_std_min, log_std_max=sac.log_std_max, temperature_max=sac.temperature_max or None,
-            generator=generator(seed, "collect", "init"),
+            layout.obs_dim, layout.action_dim, critics=sac.critics, subset=sac.critic_subset, layer_norm=sac.layer_norm,
+            generator=generator(seed, "collect", "init"), **sac_options(sac, layout.action_dim),
         )  # fmt: skip
         self._batch = torch.zeros(sac.batch, layout.width)
         self._evaluators = Evaluators(task, seed, trust_code=trust)

@@ -12,9 +12,7 @@ import torch
 from torch.utils._pytree import tree_flatten
 
 from moore_engine import awac, checkpoint, config, cql, sac, sac_ensemble
-from moore_engine.algorithms import awac as algorithm_awac
-from moore_engine.algorithms import balanced_replay, mopo
-from moore_engine.algorithms import cql as algorithm_cql
+from moore_engine.algorithms import balanced_replay, mopo, one_buffer
 from moore_engine.capture import Captured
 from moore_engine.data.source import load
 from moore_engine.envs import Env
@@ -102,7 +100,7 @@ def test_a_run_on_another_device_stopped_and_resumed_gives_the_bits_of_one_on_th
             super().__call__()
             calls.append(far_device.crossed[before:])
 
-    for module in (mopo, algorithm_awac, algorithm_cql, balanced_replay):
+    for module in (mopo, one_buffer, balanced_replay):
         monkeypatch.setattr(module, "Captured", Watched)
     with far_device.far_device() as device:
         first, desk = begin(data, device, *VARIANTS[variant])
