@@ -59,6 +59,9 @@ class LaunchForm(Vertical):
     def on_mount(self) -> None:
         self.filter.cursor_blink = False
 
+    def on_resize(self) -> None:
+        self.paint_details()
+
     @property
     def choices(self) -> Rows:
         return self.query_one("#launch-choices", Rows)

@@ -101,13 +101,15 @@ def test_the_preview_follows_alpha_before_the_engine_is_asked_again(bench: Workb
     launching(body)
 
 
-def test_what_a_key_means_is_told_over_the_width_of_the_screen_at_once(bench: Workbench) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_key_means_is_told_over_the_width_of_its_box_at_once(size: tuple[int, int], bench: Workbench) -> None:
     async def body(pilot: Pilot[Any]) -> None:
         await looked(pilot)
         await pilot.press("tab")
-        await until(pilot, lambda: "algorithm; it takes" in screen_text(pilot.app), "the description of run.algo")
+        parts = ("algorithm; it takes", '"balanced_replay"')  # on two lines
+        await until(pilot, lambda: all(each in screen_text(pilot.app) for each in parts), "the description")
 
-    launching(body)
+    launching(body, size=size)
 
 
 @pytest.mark.parametrize(
