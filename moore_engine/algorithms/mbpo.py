@@ -7,17 +7,13 @@ authors' code has it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 import torch
 
 from moore_engine.algorithms.base import Algorithm, Tick
 from moore_engine.algorithms.mopo import MOPO
 from moore_engine.dynamics import mix_moments
-
-if TYPE_CHECKING:
-    from moore_engine.config import Config
 
 
 def grown(growth: Sequence[int], epoch: int, otherwise: int) -> int:
@@ -40,14 +36,11 @@ class MBPO(MOPO):
         """H is the epoch's; D_model keeps its rows, and has room for as many more as rollouts are longer."""
         super().begin_epoch(epoch)
         self.epoch = epoch
-        self.configure(self.config)
         self.model_rows.resize(self._capacity())
 
-    def configure(self, config: Config) -> None:
-        """Take a configuration, its rollout length as it has grown by this epoch."""
-        length = grown(config.online.rollout_growth, self.epoch, config.online.rollout_length)
-        online = msgspec.structs.replace(config.online, rollout_length=length)
-        super().configure(msgspec.structs.replace(config, online=online))
+    def rollout_length(self) -> int:
+        """H as it has grown by this epoch."""
+        return grown(self.config.online.rollout_growth, self.epoch, super().rollout_length())
 
     def fit(self, number: int, tick: Tick) -> dict[str, Any]:
         self.first_fit = number == 0
@@ -80,5 +73,4 @@ class MBPO(MOPO):
 
     def load_state_dict(self, state: dict[str, Any], *, online: bool, branch: bool = False) -> None:
         self.epoch = state["epoch"]
-        self.configure(self.config)
         super().load_state_dict(state, online=online, branch=branch)

@@ -85,7 +85,7 @@ class MOPO(ModelBased):
         after = self.sampler.counts()
         self.sampler.set_counts(before)  # a state saved at a tick has not drawn the starts yet
         rows, stats = rollout(
-            self.dynamics, lambda obs: self.sac.act(obs, draws), starts, length=stage.rollout_length,
+            self.dynamics, lambda obs: self.sac.act(obs, draws), starts, length=self.rollout_length(),
             penalty_coef=self.penalty_coef(), termination=self.termination, layout=self.replay.layout,
             generator=draws, chunk=CPU_CHUNK if self.device.type == "cpu" else GPU_CHUNK, tick=tick,
         )  # fmt: skip
@@ -148,6 +148,10 @@ class MOPO(ModelBased):
         """lambda of the next rollout."""
         return self.config.offline.penalty_coef
 
+    def rollout_length(self) -> int:
+        """H of the next rollout."""
+        return (self.config.online if self.online else self.config.offline).rollout_length
+
     def draw(self, shape: int | tuple[int, ...], draws: torch.Generator, **rows: Tensor) -> Tensor:
         """Indices of real rows by the sampler, among those of `off_index` and `on_index` if given."""
         return self.sampler.draw(shape, self.replay.n_off, self.replay.n_on, draws, self.device, **rows)
@@ -207,9 +211,9 @@ class MOPO(ModelBased):
 
     def _capacity(self) -> int:
         """Rows of D_model: the rollouts of the retained epochs."""
+        off, on = self.config.offline, self.config.online
         if self.online:
-            on = self.config.online
-            return on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch * on.rollout_length
-        off = self.config.offline
-        per_epoch = off.updates_per_epoch // off.rollout_every
-        return off.retain_epochs * per_epoch * off.rollout_batch * off.rollout_length
+            starts = on.retain_epochs * (on.steps_per_epoch // on.model_every) * on.rollout_batch
+        else:
+            starts = off.retain_epochs * (off.updates_per_epoch // off.rollout_every) * off.rollout_batch
+        return starts * self.rollout_length()
