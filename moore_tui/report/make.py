@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from moore_engine.rundir import RunDir, write_atomic
@@ -16,6 +15,7 @@ from moore_tui.report import records
 from moore_tui.report.figures import Drawn, NoMatplotlib, draw
 from moore_tui.report.gather import RunFacts, gather, labelled
 from moore_tui.report.page import Report, page
+from moore_tui.report.provenance import made_by
 from moore_tui.report.strata import NothingToCompare, strata
 from moore_tui.report.summary import of_stratum, together
 
@@ -65,14 +65,6 @@ def make(
 def images(figures: Sequence[Drawn]) -> dict[str, bytes]:
     """The figures' PNG files by figure name."""
     return {each.name: file.read_bytes() for each in figures for file in each.files if file.suffix == ".png"}
-
-
-def made_by() -> str:
-    """The program and its version."""
-    try:
-        return f"moore-console {version('moore-console')}"
-    except PackageNotFoundError:
-        return "moore-console"
 
 
 def _figures(runs: Sequence[RunFacts], folder: Path, notes: list[str]) -> list[Drawn]:

@@ -1,8 +1,9 @@
-"""What a figure or a table was made of, in words: runs, seeds, task, data, package versions."""
+"""What a figure or a table was made of, in words: runs, seeds, task, data, package versions; and what made it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from moore_tui.report.gather import RunFacts
 
@@ -26,10 +27,18 @@ def source(runs: Sequence[RunFacts]) -> str:
     return "; ".join(parts) + "."
 
 
+def made_by() -> str:
+    """The program and its version."""
+    try:
+        return f"moore-console {version('moore-console')}"
+    except PackageNotFoundError:
+        return "moore-console"
+
+
 def versions(runs: Sequence[RunFacts]) -> str:
     """Package versions of the runs; of one package several, where they differ."""
     found: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, version in run.versions.items():
-            found.setdefault(name, {})[version] = None
+        for name, number in run.versions.items():
+            found.setdefault(name, {})[number] = None
     return ", ".join(f"{name} {' / '.join(each)}" for name, each in sorted(found.items())) or "not told"

@@ -269,6 +269,14 @@ def test_captions_and_metadata_name_runs_seeds_data_task_and_versions(made: tupl
             assert image.info["Software"].startswith("moore-console")
 
 
+def test_a_caption_tells_apart_data_sets_of_one_name(tmp_path: Path) -> None:
+    other = "cd" * 32
+    for name, folder, sha256 in (("a-s0", "here", SHA), ("b-s0", "there", other), ("b-s1", "there", other)):
+        figure_run(tmp_path, name, data=f"{folder}/hopper.hdf5", sha256=sha256)
+    told = caption.text(choose.figures(runs_of(tmp_path))[0])
+    assert f"Data: hopper sha256 {SHA[:12]}, hopper sha256 {other[:12]}." in told
+
+
 def test_the_pdf_carries_its_caption(made: tuple[Path, list[figures.Drawn]]) -> None:
     drawn_first = made[1][0]
     found = pdf_text(drawn_first.files[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from moore_tui.report.figures import choose, learning, uncertainty
 from moore_tui.report.figures.choose import Plan
@@ -24,14 +23,6 @@ def keywords(plan: Plan) -> str:
     """Every run with its seed, and the digest of its data set in full, for the files' metadata."""
     runs = {run.id: run for panel in plan.panels for run in panel.runs}
     return ", ".join(f"{run.id} (seed {run.seed}, data {run.data_sha256 or 'none'})" for run in runs.values())
-
-
-def maker() -> str:
-    """The program that drew it, with its version."""
-    try:
-        return f"moore-console {version('moore-console')}"
-    except PackageNotFoundError:
-        return "moore-console"
 
 
 def _learning(plan: Plan) -> list[str]:
@@ -109,9 +100,9 @@ def _made_of(plan: Plan) -> list[str]:
     for group in (group for panel in plan.panels for group in panel.groups):
         groups.setdefault(group.label, {}).update({run.id: run for run in group.runs})
     runs = {run.id: run for members in groups.values() for run in members.values()}
-    data = {choose.dataset(run.dataset): run.data_sha256 for run in runs.values() if run.data_sha256}
+    data = dict.fromkeys((choose.dataset(run.dataset), run.data_sha256) for run in runs.values() if run.data_sha256)
     said = [f"{label}: {_seeds(list(members.values()))} ({', '.join(members)})" for label, members in groups.items()]
-    sets = [f"{name} sha256 {sha256[:SHA]}" for name, sha256 in data.items()]
+    sets = [f"{name} sha256 {sha256[:SHA]}" for name, sha256 in data]
     return [
         f"Runs: {'; '.join(said)}.",
         f"Data: {', '.join(sets) or 'none'}.",

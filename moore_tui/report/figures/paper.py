@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from moore_tui.report.figures import Drawn, caption, learning, uncertainty
 from moore_tui.report.figures.choose import Plan
 from moore_tui.report.figures.style import SETTINGS
+from moore_tui.report.provenance import made_by
 
 
 def draw(plan: Plan, folder: Path) -> Drawn:
     """Draw a plan that has panels, into a folder that is there."""
-    told, by = caption.text(plan), caption.maker()
+    told, by = caption.text(plan), made_by()
     files = (folder / f"{plan.name}.pdf", folder / f"{plan.name}.png")
     pdf = {"Title": plan.title, "Subject": told, "Keywords": caption.keywords(plan), "Creator": by}
     png = {"Title": plan.title, "Description": told, "Comment": caption.keywords(plan), "Software": by}
