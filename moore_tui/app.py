@@ -78,6 +78,7 @@ class MooreConsole(App[int]):
         self.steering, self.player, self.palette = Steering(self), Player(self), Palette(self)
         self.gauge = Gauge()
         self.opening = options.hz > 0
+        self.prepared = not self.opening
         self._looked = self._untold = False
         self._wanted = options.attach
         self._errors: set[str] = set()
@@ -140,9 +141,16 @@ class MooreConsole(App[int]):
         if self.opening:
             self.opening = False
             self.screen.refresh()
-            self.call_after_refresh(self.show_facts)
+            self.run_worker(self._prepare, thread=True)
             gc.freeze()
             gc.enable()
+
+    def _prepare(self) -> None:
+        """In a thread: load what reads configurations, for which the first screen does not wait; then show them."""
+        from moore_tui.runs import lineage  # noqa: F401
+
+        self.prepared = True
+        self.call_later(self.show_facts)
 
     def show_facts(self) -> None:
         """Have the uppermost screen that is no dialog show what the feed holds now; nothing before the first look."""

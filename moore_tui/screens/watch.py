@@ -136,7 +136,7 @@ class WatchScreen(Framed):
             horizon=(min(start for start, _ in known), max(end for _, end in known)) if known else None,
             usage=self._used(shot),
             machine=console.gauge.machine,
-            settings=None if console.opening else self._values(shot.id),
+            settings=self._values(shot.id) if console.prepared else None,
             differs=differences(self._values(shot.id), self._values(other)) if other else None,
             ascii=console.ascii,
         )

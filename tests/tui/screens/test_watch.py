@@ -166,7 +166,7 @@ def test_the_configuration_is_read_once_the_console_has_opened() -> None:
 
     async def body(pilot: Pilot[Any]) -> None:
         pane = app.screen.query_one("#details", Pane)
-        app.opening = True
+        app.opening, app.prepared = True, False
         app.show_facts()
         assert pane.view is not None and pane.view.settings is None
         app._opened()
