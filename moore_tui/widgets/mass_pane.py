@@ -87,8 +87,7 @@ class MassPane(ChartPane):
 
 def _kept_until(boundary: float | None, x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The points of a share, with one more where online begins: up to there the last offline one holds."""
-    first = 0 if boundary is None else int(np.searchsorted(x, boundary))
-    if not 0 < first < x.size:
+    if boundary is None or not 0 < (first := int(np.searchsorted(x, boundary))) < x.size:
         return x, p
     return np.insert(x, first, boundary), np.insert(p, first, p[first - 1])
 
