@@ -32,7 +32,7 @@ softmax = torch.ops.aten._softmax.out
 class AWAC:
     """Policy, twin Q, targets and their optimisers; `generator` draws the initial weights.
 
-    `softmax_weights` and `bounded` (see GaussianPolicy) make the authors' form, neither CORL's. `hidden` are the
+    `softmax_weights` and `tanh_mean` (see GaussianPolicy) make the authors' form, neither CORL's. `hidden` are the
     critics' widths and, unless `actor_hidden` has some, the policy's. Networks see (obs - `obs_mean`) / `obs_std`, 0
     and 1 until `normalize`. Raises ValueError on sizes or bounds without meaning.
     """
@@ -52,7 +52,7 @@ class AWAC:
         temperature: float = 1 / 3,
         softmax_weights: bool = False,
         weight_max: float = 100.0,
-        bounded: bool = False,
+        tanh_mean: bool = False,
         batch: int = 256,
         log_std_min: float = -20.0,
         log_std_max: float = 2.0,
@@ -71,7 +71,7 @@ class AWAC:
         like = torch.zeros((), dtype=dtype, device=device)
         self.policy = GaussianPolicy(
             obs_dim, action_dim, actor_hidden or hidden, log_std_min=log_std_min, log_std_max=log_std_max,
-            bounded=bounded, like=like, chunk=CPU_CHUNK if like.device.type == "cpu" else DEVICE_CHUNK,
+            tanh_mean=tanh_mean, like=like, chunk=CPU_CHUNK if like.device.type == "cpu" else DEVICE_CHUNK,
         )  # fmt: skip
         self.q = TwinQ(obs_dim, action_dim, hidden, like)
         for net in (self.policy.net, *self.q.nets):

@@ -220,6 +220,9 @@ class Awac(Section, frozen=True):
         about("weights of the actor's loss: clamped exponentials, or a softmax over the batch"),
     ] = "exp"
     weight_max: Annotated[Rate, about("clamp of an exponential weight")] = 100.0
+    tanh_mean: Annotated[
+        bool, about("tanh of the policy's mean; its log standard deviation by a sigmoid, not by a clamp")
+    ] = False
     normalize: Annotated[bool, about("standardise observations by the offline mean and standard deviation")] = True
 
 

@@ -15,7 +15,7 @@ STD_FLOOR = 1e-3
 
 
 class AWAC(OneBuffer):
-    """Both forms: `awac.weighting` = "exp" is CORL's, "softmax" the authors', whose policy is bounded too.
+    """CORL's form has `awac.weighting` = "exp", the authors' "softmax" and `awac.tanh_mean`.
 
     Observations' mean and standard deviation are the core's, and so in its state.
     """
@@ -25,13 +25,12 @@ class AWAC(OneBuffer):
 
     def make_core(self, draws: torch.Generator) -> Core:
         replay, sac, awac = self.replay, self.config.sac, self.config.awac
-        authors = awac.weighting == "softmax"
         core = Core(
             replay.layout.obs_dim, replay.layout.action_dim, hidden=sac.hidden, actor_hidden=sac.actor_hidden,
             actor_lr=sac.actor_lr, critic_lr=sac.critic_lr, actor_weight_decay=sac.actor_weight_decay, gamma=sac.gamma,
-            tau=sac.tau, temperature=awac.temperature, softmax_weights=authors, weight_max=awac.weight_max,
-            bounded=authors, batch=sac.batch, log_std_min=sac.log_std_min, log_std_max=sac.log_std_max,
-            device=self.device, generator=draws,
+            tau=sac.tau, temperature=awac.temperature, softmax_weights=awac.weighting == "softmax",
+            weight_max=awac.weight_max, tanh_mean=awac.tanh_mean, batch=sac.batch, log_std_min=sac.log_std_min,
+            log_std_max=sac.log_std_max, device=self.device, generator=draws,
         )  # fmt: skip
         if awac.normalize and replay.n_off:
             obs = replay.rows[: replay.n_off, replay.layout.obs].double()

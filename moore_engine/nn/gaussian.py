@@ -21,18 +21,18 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 class GaussianPolicy(Policy):
     """N(mean(s), exp(log_std)^2), one log-std for each action dimension; network and log-stds are one flat parameter.
 
-    Plain (CORL's): the mean is the network's output and log_std the parameter, clamped. `bounded` (the authors'): the
-    mean is its tanh, and log_std = low + (high - low) sigmoid(parameter). Parameters of log_std start at 0.
+    Plain (CORL's): the mean is the network's output and log_std the parameter, clamped. `tanh_mean` (the authors'):
+    the mean is its tanh, and log_std = low + (high - low) sigmoid(parameter). Parameters of log_std start at 0.
     `spread` must precede what uses `.std`. Raises ValueError unless log_std_min < log_std_max.
     """
 
     def __init__(
         self, obs_dim: int, action_dim: int, hidden: Sequence[int], *, log_std_min: float, log_std_max: float,
-        bounded: bool, like: Tensor, chunk: int,
+        tanh_mean: bool, like: Tensor, chunk: int,
     ) -> None:  # fmt: skip
         if not log_std_min < log_std_max:
             raise ValueError(f"log_std_min must be below log_std_max, got {log_std_min} and {log_std_max}")
-        self.obs_dim, self.action_dim, self.chunk, self.bounded = obs_dim, action_dim, chunk, bounded
+        self.obs_dim, self.action_dim, self.chunk, self.tanh_mean = obs_dim, action_dim, chunk, tanh_mean
         self.log_std_min, self.log_std_max = log_std_min, log_std_max
         self.sizes = (obs_dim, *hidden, action_dim)
         count = MLP.numel(self.sizes)
@@ -44,7 +44,7 @@ class GaussianPolicy(Policy):
 
     def spread(self) -> None:
         """Bring `.log_std` and `.std` (action_dim, 1) up to date with the parameters."""
-        if self.bounded:
+        if self.tanh_mean:
             torch.sigmoid(self.raw_log_std, out=self.share)
             torch.mul(self.share, self.log_std_max - self.log_std_min, out=self.log_std)
             self.log_std.add_(self.log_std_min)
@@ -68,7 +68,7 @@ class GaussianPolicy(Policy):
         bottom, top = (torch.as_tensor(x, dtype=dtype).cpu().reshape(self.action_dim) for x in (low, high))
         layers: list[torch.nn.Module] = [layer for linear in hidden for layer in (linear, torch.nn.ReLU())]
         one = torch.ones(self.action_dim, dtype=dtype)
-        last: torch.nn.Module = torch.nn.Tanh() if self.bounded else Clip(-one, one)
+        last: torch.nn.Module = torch.nn.Tanh() if self.tanh_mean else Clip(-one, one)
         return [*layers, head, last, Affine((top + bottom) / 2, (top - bottom) / 2)]
 
 
@@ -76,7 +76,7 @@ class Gaussian:
     """Samples for n columns, in place. The network writes `.head` (action_dim, n); then `.action`, in [-1, 1]."""
 
     def __init__(self, policy: GaussianPolicy, columns: int) -> None:
-        self.bounded, self.std = policy.bounded, policy.std
+        self.tanh_mean, self.std = policy.tanh_mean, policy.std
         self.head, self.noise, self.action = (policy.params.new_zeros(policy.action_dim, columns) for _ in range(3))
         self.mean = self.head
 
@@ -93,7 +93,7 @@ class Gaussian:
         return torch.clamp(self.mean, -1.0, 1.0, out=self.action)
 
     def _squash(self) -> None:
-        if self.bounded:
+        if self.tanh_mean:
             self.mean.tanh_()
 
 
@@ -101,7 +101,7 @@ class LogProbBackward:
     """Gradient of -sum_i w_i log pi(a_i|s_i) at the head's first `columns` and at the log-stds' parameters.
 
     With z = (a - mean) / std: d/dmean = -w z / std, d/dlog_std = sum_i w_i (1 - z_i^2); through the tanh and the
-    sigmoid of a bounded policy, or zero where a plain one's clamp is active. After a call `.log_prob` (1, columns)
+    sigmoid if `tanh_mean`, or zero where a plain policy's clamp is active. After a call `.log_prob` (1, columns)
     holds log pi(a|s) in nats and `.dhead` (action_dim, columns) the gradient for the network.
     """
 
@@ -118,11 +118,11 @@ class LogProbBackward:
         torch.mul(z, weight, out=weighted)
         torch.div(weighted, policy.std, out=self.dhead)
         self.dhead.neg_()
-        if policy.bounded:
+        if policy.tanh_mean:
             tanh_backward(self.dhead, self.mean, grad_input=self.dhead)
         weighted.mul_(z).neg_().add_(weight)
         torch.sum(weighted, 1, keepdim=True, out=policy.raw_grad)
-        if policy.bounded:
+        if policy.tanh_mean:
             policy.raw_grad.mul_(policy.log_std_max - policy.log_std_min)
             sigmoid_backward(policy.raw_grad, policy.share, grad_input=policy.raw_grad)
         else:

@@ -190,6 +190,7 @@ def _branch(settings: Config, base: Path, data_sha256: str) -> str:
     for section, keys in {
         "model": ("networks", "hidden"),
         "sac": ("hidden", "actor_hidden", "critics", "layer_norm"),
+        "awac": ("tanh_mean",),
         "data": ("task",),
     }.items():
         for key in keys:

@@ -71,7 +71,7 @@ def awac(request: dict[str, Any], rows: dict[str, np.ndarray]) -> Ours:
     layout, table = table_of(rows)
     core = AWAC(
         layout.obs_dim, layout.action_dim, hidden=request["hidden"], batch=request["batch"], actor_lr=request["lr"],
-        critic_lr=request["lr"], temperature=request["temperature"], softmax_weights=True, bounded=True,
+        critic_lr=request["lr"], temperature=request["temperature"], softmax_weights=True, tanh_mean=True,
         log_std_min=-6.0, log_std_max=0.0, generator=generator(request["seed"], "init"),
     )  # fmt: skip
     obs = table[:, layout.obs]

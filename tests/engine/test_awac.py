@@ -17,7 +17,7 @@ F64 = torch.float64
 FORMS: dict[str, dict[str, Any]] = {
     "corl": {"temperature": 0.3, "weight_max": 1.2},
     "authors": {
-        "temperature": 0.7, "softmax_weights": True, "bounded": True, "log_std_min": -6.0, "log_std_max": 0.0,
+        "temperature": 0.7, "softmax_weights": True, "tanh_mean": True, "log_std_min": -6.0, "log_std_max": 0.0,
         "actor_weight_decay": 0.01, "actor_hidden": (9, 8, 7),
     },
 }  # fmt: skip

@@ -20,8 +20,8 @@ from tests.engine.test_train import Desk, _copied, _equal, begin
 FORMS = {
     "exp": ("awac.weighting=exp", "awac.temperature=1.0"),
     "softmax": (
-        "awac.weighting=softmax", "awac.temperature=1.0", "sac.log_std_min=-6", "sac.log_std_max=0",
-        "sac.actor_weight_decay=1e-4", "sac.actor_hidden=[32,32,32]",
+        "awac.weighting=softmax", "awac.tanh_mean=true", "awac.temperature=1.0", "sac.log_std_min=-6",
+        "sac.log_std_max=0", "sac.actor_weight_decay=1e-4", "sac.actor_hidden=[32,32,32]",
     ),
 }  # fmt: skip
 COMMON = (
@@ -124,13 +124,24 @@ def test_blocks_of_updates_come_every_so_many_steps(data: Path) -> None:
     assert [max(updates for step, updates in seen if step == at) for at in (39, 40, 59, 60, 80)] == [0, 20, 20, 40, 60]
 
 
+@pytest.mark.parametrize("tanh", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_weights_and_the_policy_are_chosen_apart(data: Path, form: str, tanh: bool) -> None:
+    training, _ = awac(data, form, f"awac.tanh_mean={str(tanh).lower()}")
+    assert training.algo.core.softmax_weights == (form == "softmax")
+    layers = training.algo.policy_module(training.env.low, training.env.high)
+    assert any(isinstance(layer, torch.nn.Tanh) for layer in layers) == tanh
+
+
 def test_the_presets_say_both_forms() -> None:
     corl = config.resolve("hopper-medium-replay", flags={"algo": "awac"}).config
-    assert (corl.run.algo, corl.awac.weighting, corl.awac.temperature) == ("awac", "exp", 0.3333)
+    assert (corl.run.algo, corl.awac.weighting, corl.awac.tanh_mean) == ("awac", "exp", False)
+    assert corl.awac.temperature == 0.3333
     assert (corl.sac.hidden, corl.sac.batch, corl.sac.actor_lr) == ((256,) * 3, 256, 3e-4)
     assert corl.offline.epochs * corl.offline.updates_per_epoch == 1_000_000
     authors = config.resolve("hopper-medium-replay", flags={"algo": "awac-authors"}).config
-    assert (authors.run.algo, authors.awac.weighting, authors.awac.temperature) == ("awac", "softmax", 2.0)
+    assert (authors.run.algo, authors.awac.weighting, authors.awac.tanh_mean) == ("awac", "softmax", True)
+    assert authors.awac.temperature == 2.0
     assert (authors.sac.hidden, authors.sac.actor_hidden, authors.sac.batch) == ((256,) * 2, (256,) * 4, 1024)
     assert (authors.sac.actor_weight_decay, authors.online.update_every) == (1e-4, 1000)
     for variant in ("awac", "awac-authors"):

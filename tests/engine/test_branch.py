@@ -62,6 +62,13 @@ def test_a_branch_on_other_data_of_the_same_name_is_told_that_the_content_differ
     assert f"{settings.data.path}: the content differs (sha256 {there} there, ffffffffffff here)" in str(refused.value)
 
 
+@pytest.mark.parametrize("key", ["sac.layer_norm", "awac.tanh_mean"])
+def test_a_branch_has_the_networks_of_its_source(trunk: RunDir, key: str) -> None:
+    settings = config.set_value(config.load(trunk.config), "run.from", f"{trunk.path}@switch")
+    with pytest.raises(config.ConfigError, match=rf"{key} is False there and True here; they must agree"):
+        prepare._branch(config.set_value(settings, key, True), trunk.path, settings.data.sha256)
+
+
 def test_a_finished_run_exits_0_at_once_and_writes_nothing(trunk: RunDir) -> None:
     before = trunk.events.read_bytes()
     assert runs.finish(trunk) == EXIT_DONE
