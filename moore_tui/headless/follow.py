@@ -19,7 +19,7 @@ from moore_tui.headless.progress import Live, Progress
 from moore_tui.headless.show import epoch, speed
 from moore_tui.headless.summary import Summary, collected, summarise
 from moore_tui.headless.verbs import exit_code
-from moore_tui.runs import control, tail
+from moore_tui.runs import algorithms, control, tail
 from moore_tui.runs.errors import ConsoleError
 from moore_tui.runs.model import RunModel, Snapshot
 
@@ -187,12 +187,11 @@ class _View:
         kind = event["k"]
         if kind == "run":
             came = f" from {event['resumed_from']}" if event.get("resumed_from") else ""
-            work, rows = event["algo"], f"{event.get('rows', '?')} rows of"
+            work, data = event["algo"], algorithms.rows_of(event["algo"], event.get("rows", "?"), event["dataset"])
             if event.get("collects"):
-                work, rows = f"collecting {event['collects']}", "into"
+                work, data = f"collecting {event['collects']}", f"into {event['dataset']}"
             self.live.above(
-                f"attempt {event.get('att')}{came}: {work} on {event['task']}, seed {event['seed']}, "
-                f"{rows} {event['dataset']}"
+                f"attempt {event.get('att')}{came}: {work} on {event['task']}, seed {event['seed']}, {data}"
             )
         elif kind == "stage":
             was = summarise(self.log.events)

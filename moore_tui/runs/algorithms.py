@@ -18,6 +18,15 @@ def stages(algo: str | None) -> tuple[str, ...]:
     return of(algo)
 
 
+def rows_of(algo: str | None, rows: object, dataset: str) -> str:
+    """In words, what a run of it does with the `rows` of `dataset`: it learns from them, writes them, or needs none."""
+    if algo == "collect":
+        return f"{rows} rows into {dataset}"
+    if "offline" in stages(algo):
+        return f"{rows} rows of {dataset}"
+    return f"from scratch, no rows of {dataset}" if dataset else "from scratch"
+
+
 def has_models(algo: str | None) -> bool:
     """Whether it learns from rollouts in models."""
     if algo in (None, "moore"):

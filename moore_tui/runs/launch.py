@@ -21,7 +21,7 @@ from typing import Any
 from moore_engine import config as configs
 from moore_engine.rundir import EXIT_USAGE, RunDir, is_locked
 from moore_tui.launchers.local import LocalLauncher
-from moore_tui.runs import engine, store
+from moore_tui.runs import algorithms, engine, store
 from moore_tui.runs.errors import CheckFailed, CheckRefused, ConsoleError, LaunchFailed, RunIsLive
 
 PROJECT_FILE = Path("moore.toml")
@@ -99,7 +99,8 @@ def check(wish: Wish, runs: Path, tell: Tell) -> Checked:
         dataset=str(answer.get("dataset", "")),
         warnings=(*resolved.warnings, *answer.get("warnings", [])),
     )
-    tell(f"{found.rows} rows of {found.dataset}; the run needs up to {found.disk_mb} MB of disk")
+    data = algorithms.rows_of(config.run.algo, found.rows, found.dataset)
+    tell(f"{data}; the run needs up to {found.disk_mb} MB of disk")
     return found
 
 

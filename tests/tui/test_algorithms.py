@@ -26,3 +26,17 @@ def test_only_algorithms_with_a_sampler_draw_by_it() -> None:
         "moore": "priority", "mopo": "priority", "mbpo": "online_only", "awac": "uniform",
         "balanced_replay": "density ratio", "cql": "uniform",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("algo", "dataset", "told"),
+    [
+        ("moore", "a.hdf5", "500 rows of a.hdf5"),
+        ("cql", "a.hdf5", "500 rows of a.hdf5"),
+        ("mbpo", "a.hdf5", "from scratch, no rows of a.hdf5"),
+        ("mbpo", "", "from scratch"),
+        ("collect", "a.hdf5", "500 rows into a.hdf5"),
+    ],
+)
+def test_rows_are_told_of_only_where_they_have_a_part_in_the_run(algo: str, dataset: str, told: str) -> None:
+    assert algorithms.rows_of(algo, 500, dataset) == told

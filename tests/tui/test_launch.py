@@ -38,6 +38,12 @@ def test_several_seeds_share_one_check_and_differ_in_seed_and_name_only(bench: W
     assert "seed = 3  # --seed" in made[1].config.read_text()
 
 
+def test_an_algorithm_without_an_offline_stage_is_told_to_use_no_rows(bench: Workbench) -> None:
+    told: list[str] = []
+    launch.check(Wish("quickstart", flags={"algo": "mbpo"}), bench.runs, told.append)
+    assert told[-1] == "from scratch, no rows of the set; the run needs up to 42 MB of disk"
+
+
 def test_runs_without_a_name_take_free_ones(bench: Workbench) -> None:
     for names in (["quickstart-s0", "quickstart-s1"], ["quickstart-s0-2", "quickstart-s1-2"]):
         made = launch.launch(Wish("quickstart", seeds=(0, 1)), bench.runs, lambda line: None)
