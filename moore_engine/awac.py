@@ -21,7 +21,7 @@ from torch import Tensor
 from moore_engine.nn.flat_adam import FlatAdam
 from moore_engine.nn.gaussian import GaussianPolicy, LogProbBackward
 from moore_engine.nn.mlp import Affine, Backward, Tape
-from moore_engine.nn.state import copies, restore
+from moore_engine.nn.state import copies, means, restore
 from moore_engine.nn.tanh_gaussian import Bounds
 from moore_engine.nn.twin_q import TwinQ
 
@@ -124,11 +124,7 @@ class AWAC:
     def metrics(self) -> dict[str, float]:
         """Means over the updates since the last call: losses, entropy in nats, mean Q(s, a), advantage, and the share
         of weights at their clamp."""
-        sums = {name: tensor.double().mean().item() for name, tensor in self.sums.items()}
-        count = max(self.count.item(), 1.0)
-        for tensor in (*self.sums.values(), self.count):
-            tensor.zero_()
-        return {name: value / count for name, value in sums.items()}
+        return means(self.sums, self.count)
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that outlives an update, by name and not copied."""

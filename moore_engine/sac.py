@@ -20,6 +20,7 @@ from torch import Tensor
 
 from moore_engine.nn.flat_adam import FlatAdam
 from moore_engine.nn.mlp import Backward, Tape
+from moore_engine.nn.state import copies, means, restore
 from moore_engine.nn.tanh_gaussian import Bounds, Policy, TanhGaussianBackward, mean_module
 from moore_engine.nn.twin_q import TwinQ
 
@@ -115,12 +116,8 @@ class SAC:
 
     def metrics(self) -> dict[str, float]:
         """Means over the updates since the last call: losses, temperature, entropy in nats, mean Q(s, a)."""
-        sums = {name: tensor.double().mean().item() for name, tensor in self.sums.items()}
-        count = max(self.count.item(), 1.0)
-        for tensor in (*self.sums.values(), self.count):
-            tensor.zero_()
-        sums["q"] *= 0.5
-        return {name: value / count for name, value in sums.items()}
+        found = means(self.sums, self.count)
+        return found | {"q": 0.5 * found["q"]}
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that outlives an update, by name and not copied."""
@@ -133,18 +130,11 @@ class SAC:
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of `tensors()`; loading them and going on is bit-equal to never having stopped."""
-        return {name: tensor.clone() for name, tensor in self.tensors().items()}
+        return copies(self.tensors())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a `state_dict()`, in place. Raises ValueError, and changes nothing, if a name or a shape differs."""
-        mine = self.tensors()
-        if state.keys() != mine.keys():
-            raise ValueError(f"SAC state has other entries: {sorted(state.keys() ^ mine.keys())}")
-        for name, tensor in mine.items():
-            if state[name].shape != tensor.shape:
-                raise ValueError(f"SAC state {name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}")
-        for name, tensor in mine.items():
-            tensor.copy_(state[name])
+        restore(self.tensors(), state, "SAC")
 
     def policy_module(self, low: Bounds, high: Bounds) -> torch.nn.Sequential:
         """A module of its own on the CPU: obs (n, obs_dim) -> tanh(mean) scaled to [low, high] (n, action_dim)."""

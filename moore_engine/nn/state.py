@@ -1,4 +1,4 @@
-"""The saved state of anything that names its tensors: copies of them, and putting them back in place."""
+"""Of anything that names its tensors: copies of them, putting these back in place, and means of those that are sums."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def restore(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor], owner: s
             raise ValueError(f"{owner} state {name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}")
     for name, tensor in tensors.items():
         tensor.copy_(state[name])
+
+
+def means(sums: Mapping[str, Tensor], count: Tensor) -> dict[str, float]:
+    """The mean of each tensor, over its entries and `count` () additions to it; then sums and count are 0 again."""
+    times = max(count.item(), 1.0)
+    found = {name: tensor.double().mean().item() / times for name, tensor in sums.items()}
+    for tensor in (*sums.values(), count):
+        tensor.zero_()
+    return found
