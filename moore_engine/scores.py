@@ -51,31 +51,10 @@ def between(ret: float, low: float | None, high: float | None) -> float | None:
     return None if low is None or high is None else normalise(ret, low, high)
 
 
-def score_std(task: str, std: float, ref: tuple[float, float] | None = None) -> float | None:
-    """A standard deviation (or error, or difference) of returns in score units: the scale without the shift."""
-    used = _used(task, ref)
-    return None if used is None else 100.0 * std / (used.max - used.min)
-
-
 def comparable(task: str) -> bool:
     """True if a score in `task` can stand beside published D4RL scores."""
     family, _, version = task.rpartition("-")
     return family in _D4RL and version in _COMPARABLE_VERSIONS
-
-
-def not_comparable(task: str) -> str | None:
-    """One sentence on why scores in `task` cannot stand beside D4RL's, or None if they can."""
-    if comparable(task):
-        return None
-    family = task.rpartition("-")[0]
-    if family not in _D4RL:
-        return f"D4RL defines no reference returns for {task}"
-    change = {
-        "Hopper": "v5 pays no reward for being healthy on the step that falls",
-        "Walker2d": "v5 raises the friction of the right foot from 0.9 to 1.9, so its dynamics differ",
-        "HalfCheetah": "its v5 data sets come from other policies",
-    }[family]
-    return f"{task} is not the task of D4RL's scores ({change}); use {family}-v4"
 
 
 def _used(task: str, ref: tuple[float, float] | None) -> Reference | None:

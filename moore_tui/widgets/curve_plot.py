@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region
@@ -110,15 +109,6 @@ class CurvePlot(Widget, can_focus=True):
             self.set_reactive(CurvePlot.view, view)
         self.chart.content = Content(series, boundary, horizon, x_label, stacked, marks, y_range, subject, empty)
         self._draw()
-
-    def legend_text(self) -> Text:
-        """Dash and name of each series, for the title of a pane."""
-        colors = self._palette or self._theme_palette()
-        text = Text()
-        for sample, series in self.chart.legend_entries():
-            text.append("  " if text else "")
-            text.append(sample, colors.style(series.color)).append(f" {series.name}")
-        return text
 
     def render_line(self, y: int) -> Strip:
         self._look_below()

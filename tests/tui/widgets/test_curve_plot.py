@@ -346,16 +346,3 @@ def test_view_and_series_can_change_together() -> None:
         assert app.views == []
 
     piloted(app, body, SIZE)
-
-
-def test_the_legend_as_text_names_the_series_with_their_dashes() -> None:
-    app = Plots()
-
-    async def body(pilot: Pilot[Any]) -> None:
-        plot = app.plots[0]
-        plot.plot([curve(5, name=""), curve(5, name="a[b]", dash="dashed"), curve(5, name="c", dash="dotted")])
-        assert plot.legend_text().plain == "┅┅ a[b]  ·· c"
-        plot.ascii = True
-        assert plot.legend_text().plain == "++ a[b]  oo c"
-
-    piloted(app, body, SIZE)
