@@ -51,7 +51,7 @@ class Ensemble:
         )
         self.weights, self.biases, self.max_logvar, self.min_logvar = self.views(self.params)
         for (fan_in, _), weight in zip(pairs, self.weights, strict=True):
-            draw = torch.empty(weight.shape, device=generator.device)
+            draw = torch.empty(weight.shape, device=device)
             std = 1.0 / (2.0 * math.sqrt(fan_in))
             torch.nn.init.trunc_normal_(draw, std=std, a=-2 * std, b=2 * std, generator=generator)
             weight.copy_(draw)

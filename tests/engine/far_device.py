@@ -27,7 +27,7 @@ CROSSINGS = {_aten._to_copy.default, _aten.copy_.default}
 """What may move values from one side to the other."""
 
 crossed: list[str] = []
-"""Operations that did, or that took a value from the other side: a graph cannot hold them."""
+"""Operations that did, or that gave Python a number: a graph cannot hold them."""
 
 INDEXING = {_aten.index.Tensor, _aten.index_put_.default, _aten.index_put.default}
 """These take indices from the CPU for a tensor of any device."""
@@ -49,6 +49,7 @@ class FarTensor(torch.Tensor):
     """A tensor of the far device; `near` holds its values."""
 
     near: torch.Tensor
+    is_meta = False  # it has values
 
     @staticmethod
     def __new__(cls, near: torch.Tensor) -> FarTensor:
@@ -65,8 +66,8 @@ class FarTensor(torch.Tensor):
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return perform(func, args, kwargs or {})
 
-    def new_tensor(self, data: Any) -> FarTensor:  # type: ignore[override]
-        return FarTensor(torch.tensor(data, dtype=self.dtype))
+    def new_tensor(self, data: Any, *, device: torch.device | str = FAR) -> torch.Tensor:  # type: ignore[override]
+        return torch.tensor(data, dtype=self.dtype, device=device)
 
     def tolist(self) -> Any:
         return self.near.tolist()
@@ -78,9 +79,12 @@ def perform(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     tensors = [each for each in flat if isinstance(each, torch.Tensor)]
     far = [each for each in tensors if isinstance(each, FarTensor)]
     wanted = kwargs.get("device")
-    if not far and wanted != FAR:
-        return func(*args, **kwargs)
     name = func.overloadpacket.__name__
+    there = [each._cdata in _far_generators for each in flat if isinstance(each, _Generator)]
+    if not far and wanted != FAR:
+        if any(there):
+            raise RuntimeError(f"{name}: a generator of the far device for the CPU")
+        return func(*args, **kwargs)
     if func not in CROSSINGS:
         for each in tensors:
             if isinstance(each, FarTensor):
@@ -88,16 +92,15 @@ def perform(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
             if each.dim() and not (func in INDEXING and each is not args[0]):
                 raise RuntimeError(f"{name}: a CPU tensor {tuple(each.shape)} among those of the far device")
             crossed.append(name)
-        for each in flat:
-            if isinstance(each, _Generator) and each._cdata not in _far_generators:
-                raise RuntimeError(f"{name}: a CPU generator for the far device")
+        if not all(there):
+            raise RuntimeError(f"{name}: a CPU generator for the far device")
     if name in REFUSED and REFUSED[name](args):
         raise RuntimeError(f"{name} does not have a deterministic implementation on CUDA")
     near = [each.near if isinstance(each, FarTensor) else each for each in flat]
     near_args, near_kwargs = tree_unflatten([_CPU if each == FAR else each for each in near], spec)
-    if func is _aten._local_scalar_dense.default or (func in CROSSINGS and len(far) < len(tensors)):
-        crossed.append(name)
     result = func(*near_args, **near_kwargs)
+    if isinstance(result, int | float) or (func in CROSSINGS and len(far) < len(tensors)):
+        crossed.append(name)
     if func is _aten.copy_.default:
         return args[0]
     if (wanted or FAR) != FAR:

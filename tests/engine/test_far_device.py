@@ -124,11 +124,25 @@ def test_rows_held_out_are_chosen_as_on_the_cpu() -> None:
     assert leaves({"held": held}) == leaves({"held": expected})
 
 
+@pytest.mark.parametrize("inference", [False, True])
+def test_reading_a_value_and_moving_one_are_noticed(inference: bool) -> None:
+    with far_device.far_device() as device, torch.inference_mode(inference):
+        far = torch.ones(3, device=device)
+        for crossing in (lambda: far.sum().item(), lambda: bool(far[0] > 0), far.cpu, lambda: far * torch.ones(())):
+            before = len(far_device.crossed)
+            crossing()
+            assert len(far_device.crossed) > before
+        before = len(far_device.crossed)
+        far.mul_(2.0).add_(far)
+        assert len(far_device.crossed) == before
+
+
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
         (lambda far, draws: far + torch.ones(3), "a CPU tensor"),
         (lambda far, draws: torch.randn(3, generator=draws, device=far.device), "a CPU generator"),
+        (lambda far, draws: torch.randn(3, generator=torch.Generator(far.device)), "a generator of the far device"),
         (lambda far, draws: far.cumsum(0), "deterministic"),
         (lambda far, draws: far.kthvalue(1), "deterministic"),
         (lambda far, draws: far.numpy(), "numpy"),

@@ -14,10 +14,12 @@ from moore_engine import config as configs
 from moore_tui.app import MooreConsole
 from moore_tui.runs import draft
 from moore_tui.runs.draft import ALGO, Draft
+from moore_tui.runs.outlook import Outlook
 from moore_tui.screens.launch import LaunchScreen
 from moore_tui.screens.watch import WatchScreen
+from moore_tui.widgets import launch_rows
 from moore_tui.widgets.schedule_preview import SchedulePreview
-from moore_tui.widgets.sheet import Sheet
+from moore_tui.widgets.sheet import Line, Sheet
 from tests.tui.made_runs import make_run
 from tests.tui.piloted import SIZES, Body, console, piloted, rows, same_cells, screen_text, until
 from tests.tui.workbench import Workbench, workbench
@@ -102,12 +104,25 @@ def test_the_preview_follows_alpha_before_the_engine_is_asked_again(bench: Workb
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_what_a_key_means_is_told_over_the_width_of_its_box_at_once(size: tuple[int, int], bench: Workbench) -> None:
+def test_what_a_key_means_is_told_over_the_width_of_its_box_at_once(
+    size: tuple[int, int], bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    details = launch_rows.details
+
+    def told(key: str, outlook: Outlook, width: int, height: int) -> list[Line]:
+        widths.append(width)
+        return details(key, outlook, width, height)
+
+    monkeypatch.setattr(launch_rows, "details", told)
+
     async def body(pilot: Pilot[Any]) -> None:
-        await looked(pilot)
+        shown = await looked(pilot)
+        widths.clear()
         await pilot.press("tab")
-        parts = ("algorithm; it takes", '"balanced_replay"')  # on two lines
-        await until(pilot, lambda: all(each in screen_text(pilot.app) for each in parts), "the description")
+        await pilot.pause()
+        assert set(widths) == {shown.query_one("#launch-details", Sheet).size.width}
+        assert '"balanced_replay"' in screen_text(pilot.app)
 
     launching(body, size=size)
 
