@@ -141,9 +141,15 @@ class MooreConsole(App[int]):
         if self.opening:
             self.opening = False
             self.screen.refresh()
-            self.run_worker(self._prepare, thread=True)
-            gc.freeze()
-            gc.enable()
+            self.screen.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        """The charts stand: now comes all that they did not wait for."""
+        self.feed.near = None
+        self.nudge()
+        self.run_worker(self._prepare, thread=True)
+        gc.freeze()
+        gc.enable()
 
     def _prepare(self) -> None:
         """In a thread: load what reads configurations, for which the first screen does not wait; then show them."""

@@ -16,6 +16,7 @@ from moore_tui.headless import find
 from moore_tui.headless.diagnostics import PROGRAM, Failure, say
 from moore_tui.options import Options, feed_for
 from moore_tui.runs import store
+from moore_tui.runs.feed import NEAR
 
 EXAMPLE = "example"
 """A recorded run that comes with the console; one of the same name in the runs folder goes before it."""
@@ -88,6 +89,7 @@ def draw(chosen: Options) -> int:
     memory.spare()
     gc.disable()  # nothing that is made while it opens is garbage; the application enables it again
     feed = feed_for(chosen)
+    feed.near = None if chosen.attach else NEAR  # the application looks at the others once it has painted
 
     def look() -> None:
         with suppress(Exception):  # the console's own look meets the same trouble, and tells it

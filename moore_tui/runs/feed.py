@@ -29,6 +29,9 @@ REMEMBERED = 24
 LOGS = 3
 """Logs that are kept: of the runs that were asked for last. A line takes some 300 bytes, curves far less."""
 
+NEAR = 64
+"""Runs that an opening console looks at before it paints: more than a screen has lines."""
+
 RETRY_S = 2.0
 """Until a folder that held no run, or could not be read, is looked into again."""
 
@@ -37,6 +40,7 @@ class Facts(Protocol):
     """What screens and panes read: a live folder (Feed) or a run that is played again (replay.Replay)."""
 
     runs_dir: Path
+    near: int | None
 
     @property
     def snapshots(self) -> Mapping[str, Snapshot]: ...
@@ -59,7 +63,8 @@ class Feed:
     """A live runs folder.
 
     `snapshots` is replaced whole by each poll that found a change, by name; `live` counts the running runs, `more`
-    says that unread bytes are left, `trouble` why the folder cannot be read.
+    says that unread bytes are left, `trouble` why the folder cannot be read. As long as `near` is a number only so many
+    runs are looked at, those that changed last.
     """
 
     def __init__(self, runs_dir: Path) -> None:
@@ -67,6 +72,7 @@ class Feed:
         self.snapshots: Mapping[str, Snapshot] = {}
         self.live = 0
         self.trouble = ""
+        self.near: int | None = None
         self._runs: dict[str, WatchedRun] = {}
         self._open: tuple[str, ...] = ()
         self._logs: tuple[str, ...] = ()
@@ -159,7 +165,7 @@ class Feed:
         """Bring the snapshots up to date; one run a poll, in turn, even if nothing points to a change."""
         changed = False
         self._turn += 1
-        for index, (name, run) in enumerate(list(self._runs.items())):
+        for index, (name, run) in enumerate(self._near() if self.near else list(self._runs.items())):
             try:
                 changed |= run.look(now, thorough=index == self._turn % len(self._runs))
             except OSError:
@@ -170,6 +176,10 @@ class Feed:
             self.snapshots = {name: run.snapshot for name, run in self._runs.items() if run.snapshot}
             self.live = sum(shot.running for shot in self.snapshots.values())
         return changed
+
+    def _near(self) -> list[tuple[str, WatchedRun]]:
+        """The runs that changed last when they were found, the newest first."""
+        return sorted(self._runs.items(), key=lambda each: -each[1].changed_ns)[: self.near]
 
     def _read(self, deadline: float) -> bool:
         """Read on in the open runs, in their order; each gets one slice at least."""

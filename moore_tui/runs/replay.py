@@ -44,6 +44,7 @@ class Replay:
         self.id = run.path.name or run.id
         self.speed = speed
         self.trouble = ""
+        self.near: int | None = None
         self.snapshots: Mapping[str, Snapshot] = {}
         self._clock, self._before, self._held = clock, -math.inf, False
         self._at = 0.0

@@ -45,7 +45,8 @@ class WatchedRun:
         self.log: LogBook | None = None
         self._model = RunModel(self.run)
         self._note = Cached(run.path / notes.NAME, notes.read_file)
-        self._inode = run.path.stat().st_ino
+        folder = run.path.stat()
+        self._inode, self.changed_ns = folder.st_ino, folder.st_mtime_ns
         self._stamp: _Stamp | None = None
         self._looked = 0.0
         self._events: Events | None = None

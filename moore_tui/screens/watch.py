@@ -129,7 +129,7 @@ class WatchScreen(Framed):
             chart=console.chart,
             plan=feed.plan(shot.id),
             series=feed.series(shot.id),
-            log=feed.log(shot.id),
+            log=feed.log(shot.id) if console.prepared else None,
             note=feed.note(shot.id),
             marked=marked,
             boundary=curves.boundary(feed.series(shot.id), axis),

@@ -14,9 +14,10 @@ import pytest
 
 from moore_engine.rundir import RunDir
 from moore_tui.runs import identity
+from moore_tui.runs.feed import NEAR
 from moore_tui.runs.tail import EventLog
 from tests.tui.console_process import Console, wait_for
-from tests.tui.made_runs import keeper_of, trainer_of
+from tests.tui.made_runs import event, keeper_of, make_run, trainer_of, write_events
 from tests.tui.screen_terminal import ScreenTerminal
 
 CURVE = range(0x2801, 0x2900)
@@ -201,6 +202,21 @@ def test_without_colour_no_colour_is_sent(console: Console, terminals: list[Scre
     curve(terminal)
     attributes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", terminal.seen) for code in codes.split(";")}
     assert attributes <= {"", "0", "1", "2", "3", "4", "7", "22", "27", "39", "49"}, attributes
+
+
+@pytest.mark.parametrize("words", [(), ("attach", "run-000")])
+def test_runs_beyond_those_that_the_first_screen_waits_for_are_listed_soon_after(
+    console: Console, terminals: list[ScreenTerminal], words: tuple[str, ...]
+) -> None:
+    for number in range(NEAR + 6):
+        run = make_run(console.runs, f"run-{number:03}")
+        write_events(run, *(event(seq, "eval", epoch=seq, return_mean=float(seq), score=1.0) for seq in range(1, 9)))
+        os.utime(run.path, (number, number))
+    terminal = ScreenTerminal(console, *words)
+    terminals.append(terminal)
+    curve(terminal)
+    terminal.until(f"{NEAR + 6} interrupted")
+    assert f"· {'run-000' if words else f'run-{NEAR + 5:03}'} ─" in terminal.text()
 
 
 def test_nothing_is_sent_while_nothing_runs(console: Console, terminals: list[ScreenTerminal]) -> None:

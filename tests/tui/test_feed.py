@@ -100,6 +100,19 @@ def test_a_renamed_run_has_its_new_name(tmp_path, feed):
     assert feed.series("two").table("eval").rows == 1
 
 
+def test_as_long_as_only_the_near_ones_are_wanted_the_runs_that_changed_last_are_looked_at(tmp_path, feed):
+    for number, name in enumerate(("a", "b", "c", "d")):
+        finished(tmp_path, name)
+        os.utime(tmp_path / name, (OLD, OLD + 10 * (number % 3)))
+    feed.near = 2
+    assert feed.poll() and not feed.poll()
+    assert list(feed.snapshots) == ["b", "c"]
+    assert not feed.more
+    feed.near = None
+    assert feed.poll()
+    assert list(feed.snapshots) == ["a", "b", "c", "d"]
+
+
 def test_a_run_that_was_just_opened_is_still_to_be_read(tmp_path, feed):
     finished(tmp_path, "one")
     feed.poll()
