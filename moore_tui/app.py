@@ -129,6 +129,14 @@ class MooreConsole(App[int]):
             self._errors.add(repr(error))
             self.call_later(self.answer, f"the runs cannot be read: {error!r}", "refused")
 
+    def pane_broke(self, title: str, error: Exception) -> None:
+        """A pane could not show a run; told once for each kind of error."""
+        if debugging():
+            raise error
+        if repr(error) not in self._errors:
+            self._errors.add(repr(error))
+            self.answer(f"{title} cannot show this run: {crash.named(error)}; {crash.kept(error)}", "refused")
+
     def on_facts_changed(self) -> None:
         self._looked, self._untold = True, False
         self.show_facts()

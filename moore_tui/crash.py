@@ -16,13 +16,21 @@ from moore_tui.headless.diagnostics import PROGRAM, say
 def tell(error: BaseException, env: Mapping[str, str] = os.environ) -> int:
     """Keep the error's traceback and say on stderr where it is; the exit code. The terminal must be whole again."""
     error = _root(error)
-    what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    try:
-        details = f"details are in {_keep(error, log(env))}"
-    except OSError as trouble:
-        details = f"details cannot be kept ({trouble.strerror}), MOORE_DEBUG=1 shows them"
-    say(f"{PROGRAM}: the console broke: {what}; the runs go on; {details}")
+    say(f"{PROGRAM}: the console broke: {named(error)}; the runs go on; {kept(error, env)}")
     return EXIT_FAILED
+
+
+def named(error: BaseException) -> str:
+    """An error in one line, with its kind."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def kept(error: BaseException, env: Mapping[str, str] = os.environ) -> str:
+    """Keep the error's traceback; says where it is, or why it is nowhere."""
+    try:
+        return f"details are in {_keep(error, log(env))}"
+    except OSError as trouble:
+        return f"details cannot be kept ({trouble.strerror}), MOORE_DEBUG=1 shows them"
 
 
 def log(env: Mapping[str, str] = os.environ) -> Path:

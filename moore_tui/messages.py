@@ -77,6 +77,14 @@ class ActionChanged(Message, bubble=False):
         self.action = action
 
 
+class PaneBroke(Message):
+    """A pane cannot show a run: a mistake of the console's own, which leaves the other panes alone."""
+
+    def __init__(self, title: str, error: Exception) -> None:
+        super().__init__()
+        self.title, self.error = title, error
+
+
 class WindowChanged(Message):
     """The charts shall show another part, or show it otherwise."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 
-from moore_tui.messages import Action, Machine
+from moore_tui.messages import Action, Machine, PaneBroke
 from moore_tui.runs.model import Snapshot
 from moore_tui.screens.exact import ExactScreen
 from moore_tui.widgets.answer_line import AnswerLine
@@ -58,6 +58,10 @@ class Framed(ExactScreen[None]):
     def copied(self) -> str:
         """What `y` copies; empty for the path of the run."""
         return ""
+
+    def on_pane_broke(self, message: PaneBroke) -> None:
+        message.stop()
+        self.console.pane_broke(message.title, message.error)
 
     def on_screen_resume(self) -> None:
         self.console.show_facts()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from moore_tui.messages import PaneBroke
 from moore_tui.widgets.pane import Pane, RunView
 from moore_tui.widgets.sheet import Line, Sheet, cut
 
@@ -19,6 +20,13 @@ class HiddenLine(Sheet):
         """Sum these panes up."""
         line: Line = ()
         for pane in panes:
-            said = pane.summary(view) if view is not None else ""
-            line += ((f" {pane.number} ", "key"), (f"{said or pane.title.lower()} ", "dim"))
+            said = self._summary(pane, view) or pane.title.lower()
+            line += ((f" {pane.number} ", "key"), (f"{said} ", "dim"))
         self.put([cut(line, self.size.width)])
+
+    def _summary(self, pane: Pane, view: RunView | None) -> str:
+        try:
+            return pane.summary(view) if view else ""
+        except Exception as error:
+            self.post_message(PaneBroke(pane.title, error))
+            return ""

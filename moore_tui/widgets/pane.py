@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.geometry import Region
 from textual.strip import Strip
 
+from moore_tui.messages import Machine, PaneBroke
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.plan import Plan
 from moore_tui.widgets.sheet import Line, Sheet, changed, cut, length, spread
 
 if TYPE_CHECKING:
-    from moore_tui.messages import Machine
     from moore_tui.runs.logbook import LogBook
     from moore_tui.runs.notes import Note
     from moore_tui.runs.series import RunSeries
@@ -92,10 +92,16 @@ class Pane(Sheet):
     def show(self, view: RunView | None) -> None:
         """The facts of the shown run, in the UI thread; painted only if this pane depends on what changed."""
         self.view = view
-        key = self.key(view) if view else ()
-        if key != self._key:
-            self._key = key
-            self.repaint()
+        try:
+            key = self.key(view) if view else ()
+            if key != self._key:
+                self._key = key
+                self.repaint()
+        except Exception as error:
+            self._key = None
+            self.clear()
+            self.caption(((self.title, ""), (" cannot show this run", "bad")))
+            self.post_message(PaneBroke(self.title, error))
 
     def repaint(self) -> None:
         """Paint what is shown once more."""

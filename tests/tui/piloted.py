@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from textual.app import App
 from textual.pilot import Pilot
@@ -25,8 +27,11 @@ def console(runs_dir: Path, *, settings: Settings | None = None, feed: Any = Non
     return MooreConsole(Options(runs_dir, **{"hz": 0.0, **options}), settings, feed)
 
 
-def piloted(app: App[Any], body: Body, size: tuple[int, int] = (80, 24)) -> None:
-    """Run `body` with the application on a screen of that size; an error in either fails the test."""
+def piloted(app: App[Any], body: Body, size: tuple[int, int] = (80, 24), debug: bool = True) -> None:
+    """Run `body` with the application on a screen of that size; an error in either fails the test.
+
+    Without `debug` a pane may break, as it may for a user.
+    """
 
     async def whole() -> None:
         async with app.run_test(size=size) as pilot:
@@ -35,7 +40,8 @@ def piloted(app: App[Any], body: Body, size: tuple[int, int] = (80, 24)) -> None
             await pilot.pause()
             await body(pilot)
 
-    asyncio.run(whole())
+    with mock.patch.dict(os.environ, {"MOORE_DEBUG": "1" if debug else ""}):
+        asyncio.run(whole())
 
 
 def screen_text(app: App[Any]) -> str:

@@ -14,6 +14,8 @@ from moore_tui.app import MooreConsole
 from moore_tui.runs import control
 from moore_tui.runs.draft import Draft
 from moore_tui.settings import Settings
+from moore_tui.widgets.loss_pane import LossPane
+from moore_tui.widgets.mass_pane import MassPane
 from tests.tui.made_runs import (
     dead_identity,
     do,
@@ -595,6 +597,43 @@ def test_a_feed_that_breaks_is_told_and_the_console_stays(two: Path) -> None:
         await told(pilot, "the runs cannot be read: ValueError('cheese')")
 
     piloted(app, body)
+
+
+@pytest.mark.parametrize("part", ["key", "paint"])
+def test_a_pane_that_breaks_says_so_and_leaves_the_others_alone(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    app = console(two)
+
+    async def body(pilot: AnyPilot) -> None:
+        before = screen_text(app)
+        assert "cannot show this run" not in before
+
+        def breaks(*_: object) -> None:
+            raise KeyError("a made-up error")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(MassPane, part, breaks)
+            await pilot.press("j")
+            await told(pilot, "Priority mass cannot show this run: KeyError: 'a made-up error'; details are in")
+            assert "Priority mass cannot show this run" in screen_text(app).replace("─", "")
+        assert "a made-up error" in (tmp_path / "moore-console" / "crash.log").read_text()
+        await pilot.press("k")
+        await until(pilot, lambda: screen_text(app).split("Log")[0] == before.split("Log")[0])
+
+    piloted(app, body, (160, 50), debug=False)
+
+
+def test_a_pane_on_no_screen_that_breaks_says_so(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = console(two)
+
+    async def body(pilot: AnyPilot) -> None:
+        monkeypatch.setattr(LossPane, "summary", lambda *_: 1 / 0)
+        await pilot.press("j")
+        await told(pilot, "Losses cannot show this run: ZeroDivisionError")
+
+    piloted(app, body, debug=False)
 
 
 def test_a_folder_without_runs_says_what_to_do(tmp_path: Path) -> None:
