@@ -136,9 +136,9 @@ class Dynamics:
         return result
 
     @property
-    def progress(self) -> tuple[int, int] | None:
-        """(whole epochs, minibatches) of the fit under way, or None."""
-        return None if self._fit is None else (self._fit.epochs, self._fit.updates)
+    def progress(self) -> str:
+        """How far the fit under way has come, in words; empty between fits."""
+        return "" if self._fit is None else self._fit.progress
 
     @property
     def fitting(self) -> bool:

@@ -89,6 +89,18 @@ class Fit:
         """Whether the stop rule or a cap has ended the fit."""
         return self.rule.done or self.capped
 
+    @property
+    def progress(self) -> str:
+        """How far it has come, in words: it ends by its stop rule or by a cap, whichever comes first."""
+        most = f" of at most {self.max_epochs}" if self.max_epochs else ""
+        told = [f"epoch {self.epochs + 1}{most}"]
+        if self.max_updates:
+            told.append(f"minibatch {self.updates} of at most {self.max_updates}")
+        if self.epochs:
+            told.append(f"best holdout MSE {min(self.rule.best):.3g}")
+            told.append(f"{self.rule.stale} of {self.rule.patience} epochs without gain")
+        return ", ".join(told)
+
     def step(self) -> None:
         """One minibatch and one Adam step for every member; at an epoch's end also the holdout and the stop rule."""
         index = self._next_index()

@@ -64,6 +64,17 @@ class Counters:
     finished: bool = False
 
 
+DOING = {
+    "fit": "fitting the models",
+    "rollout": "rolling out in the models",
+    "update": "updating policy and critics",
+    "act": "acting in the environment",
+    "evaluate": "evaluating",
+    "study": "measuring the models",
+}
+"""Phases in words; those that are over at once keep their names."""
+
+
 class Training:
     """A run's parts. `model_rows` (D_model) is the only part that a finished run may drop."""
 
@@ -139,10 +150,9 @@ class Training:
 
     def doing(self) -> str:
         """The phase under way in words, with the progress of a model fit, which has no known end."""
-        fitted = self.algo.progress if isinstance(self.algo, ModelBased) else None
-        if self.counters.open == "fit" and fitted is not None:
-            return f"fitting the models: epoch {fitted[0] + 1}, {fitted[1]} minibatches"
-        return self.counters.open
+        words = DOING.get(self.counters.open, self.counters.open)
+        fitted = self.algo.progress if isinstance(self.algo, ModelBased) and self.counters.open == "fit" else ""
+        return f"{words}, {fitted}" if fitted else words
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -120,5 +120,5 @@ class ModelBased(Algorithm):
 
     @property
     @abstractmethod
-    def progress(self) -> tuple[int, int] | None:
-        """(epochs, minibatches) of the fit under way; None between fits."""
+    def progress(self) -> str:
+        """How far the fit under way has come, in words; empty between fits."""

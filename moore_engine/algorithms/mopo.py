@@ -124,7 +124,7 @@ class MOPO(ModelBased):
         return None
 
     @property
-    def progress(self) -> tuple[int, int] | None:
+    def progress(self) -> str:
         return self.dynamics.progress
 
     def best(self, obs: Tensor) -> Tensor:

@@ -179,6 +179,7 @@ class _View:
                 speed=shot.env_steps_per_s if online else shot.updates_per_s,
                 unit="step/s" if online else "update/s",
                 eta_s=shot.eta_s,
+                doing=plain(shot.doing),
                 note=plain(note),
             )
         )

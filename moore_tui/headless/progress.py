@@ -13,7 +13,10 @@ BAR = 20
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is. `done` is the share of the stage in [0, 1]; speed in updates or environment steps a second."""
+    """Where a run is. `done` is the share of the stage in [0, 1]; speed in updates or environment steps a second.
+
+    `doing` is told as long as there is no speed.
+    """
 
     stage: str = ""
     epoch: int = 0
@@ -25,6 +28,7 @@ class Progress:
     unit: str = "update/s"
     eta_s: float | None = None
     note: str = ""
+    doing: str = ""
 
 
 def line(progress: Progress, width: int) -> str:
@@ -39,10 +43,12 @@ def line(progress: Progress, width: int) -> str:
         parts.append(f"return {number(progress.result)}")
     if progress.eta_s is not None:
         parts.append(f"ETA {duration(progress.eta_s)}")
-    if progress.speed is not None:
+    if progress.doing and not progress.speed:
+        parts.append(progress.doing)
+    elif progress.speed is not None:
         parts.append(rate(progress.speed, progress.unit))
     while parts and len("  ".join([head, *parts])) > width:
-        parts.pop()
+        parts[-1:] = filter(None, [parts[-1].rpartition(", ")[0]])
     used = len("  ".join([head, *parts]))
     cells = min(BAR, width - used - 4)
     bar = []

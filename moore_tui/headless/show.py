@@ -56,6 +56,7 @@ def details(shot: Snapshot, log: Sequence[str] = ()) -> list[tuple[str, str]]:
         ("data", shot.dataset or ""),
         ("stage", stage),
         ("position", f"update {shot.update}, environment step {shot.env_step}" if shot.update is not None else ""),
+        ("doing", plain(shot.doing)),
         ("evaluation", evaluation),
         ("speed", speed(shot, both=True) if shot.running else ""),
         ("time left", duration(shot.eta_s) if shot.eta_s is not None else ""),

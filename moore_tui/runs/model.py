@@ -27,7 +27,8 @@ class Snapshot:
     """What is known of a run at one moment; times in unix seconds, durations in seconds.
 
     `state` is one of moore_tui.runs.status.STATES and `detail` says more in a few words.
-    `stage` to `env_step` are the newest position, `score` to `eval_epoch` the last evaluation's.
+    `stage` to `env_step` are the newest position, `score` to `eval_epoch` the last evaluation's; `doing` is the phase
+    under way in words, of a live run.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Snapshot:
     env_steps_per_s: float | None = None
     updates_per_s: float | None = None
     eta_s: float | None = None
+    doing: str = ""
     rss_mb: float | None = None
     attempt: int = 0
     restarts: int = 0
@@ -140,6 +142,7 @@ class RunModel:
             env_steps_per_s=_float(perf.get("env_steps_per_s")),
             updates_per_s=_float(perf.get("updates_per_s")),
             eta_s=None if eta is None else max(0.0, eta - (now - _number(perf.get("t")))),
+            doing=text(perf.get("doing")) or "",
             rss_mb=_float(perf.get("rss_mb")),
             attempt=whole(state.get("attempt")) or 0,
             restarts=whole(keeper.get("restarts")) or 0,

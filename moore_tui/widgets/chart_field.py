@@ -15,6 +15,7 @@ from moore_tui.widgets.chart_curves import Curve
 from moore_tui.widgets.chart_view import Series
 from moore_tui.widgets.raster import Raster
 from moore_tui.widgets.scale import Scale
+from moore_tui.widgets.sheet import wrapped
 from moore_tui.widgets.thinning import Bins, thinned
 
 BRAILLE = 0x2800
@@ -104,13 +105,16 @@ class Field:
         self._vertical(self.column(x), "|" if self.raster.ascii else "│", self.number("cursor"))
 
     def say(self, text: str) -> None:
-        """A text in the middle, if it fits."""
+        """A text in the middle, as much of it as fits into half of the rows: up to its first comma, or colon."""
         rows, columns = self.codes.shape
-        if len(text) <= columns:
-            at = slice((columns - len(text)) // 2, (columns - len(text)) // 2 + len(text))
-            self.codes[rows // 2, at] = [ord(character) for character in text]
-            self.styles[rows // 2, at] = self.number("muted")
-            self._front[rows // 2, at] = True
+        forms = (text, text.partition(",")[0], text.partition(":")[0])
+        fitting = (wrapped(form, columns) for form in forms if max(map(len, form.split())) <= columns)
+        lines = next((lines for lines in fitting if len(lines) <= max(1, rows // 2)), [])
+        for row, line in enumerate(lines, (rows + 1 - len(lines)) // 2):
+            at = slice((columns - len(line)) // 2, (columns - len(line)) // 2 + len(line))
+            self.codes[row, at] = [ord(character) for character in line]
+            self.styles[row, at] = self.number("muted")
+            self._front[row, at] = True
 
     def _vertical(self, column: int | None, glyph: str, style: int) -> None:
         if column is not None:

@@ -67,6 +67,7 @@ class ChartPane(Pane):
             view.chart,
             view.ascii,
             self.metric,
+            "" if view.snapshot.update else view.snapshot.doing,
             curves.stamp(view.series, *self.kinds),
             others,
             view.boundary,

@@ -11,7 +11,7 @@ from moore_tui.runs.model import Snapshot
 from moore_tui.widgets.figures import DASH, coarse, count, number, percent, rough, size
 from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.sheet import Line, cut, wrapped
-from moore_tui.widgets.states import STYLE, words
+from moore_tui.widgets.states import STYLE, plain, words
 from moore_tui.widgets.text_pane import TextPane
 
 NAMES = 9
@@ -61,6 +61,7 @@ def facts(view: RunView, now: float) -> list[tuple[str, str, str]]:
         ("attempt", attempts(shot), ""),
         ("started", started(shot, now), ""),
         *[(name, text, "") for name, text in stages(view)],
+        ("doing", plain(shot.doing), ""),
         ("eval", evaluation(shot), ""),
         ("ckpt", checkpoint(view), ""),
         ("resume", resumed(view), ""),

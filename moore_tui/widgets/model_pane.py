@@ -8,7 +8,7 @@ from moore_tui.runs import algorithms
 from moore_tui.widgets import curves
 from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.figures import count, number
-from moore_tui.widgets.pane import RunView
+from moore_tui.widgets.pane import RunView, yet
 from moore_tui.widgets.sheet import Line, fitting
 
 
@@ -30,7 +30,7 @@ class ModelPane(ChartPane):
         whole = curves.curve(view.series, "model", "holdout_mean", view.chart.axis, "holdout_min", "holdout_max")
         left: Line = (("Model", ""), (" (holdout loss)", "dim"))
         found = curves.parts(whole, "mean, least to greatest")
-        empty = "no fit yet" if algorithms.has_models(view.plan.algo) else without_models(view)
+        empty = yet("no fit yet", view) if algorithms.has_models(view.plan.algo) else without_models(view)
         return Chart(found, left, ((number(whole.last), "strong"),), self._fit(view), empty=empty)
 
     def summary(self, view: RunView) -> str:

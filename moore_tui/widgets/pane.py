@@ -16,6 +16,7 @@ from moore_tui.messages import Machine, PaneBroke
 from moore_tui.runs.model import Snapshot
 from moore_tui.runs.plan import Plan
 from moore_tui.widgets.sheet import Line, Sheet, changed, cut, length, spread
+from moore_tui.widgets.states import plain
 
 if TYPE_CHECKING:
     from moore_tui.runs.logbook import LogBook
@@ -62,6 +63,11 @@ class RunView:
     settings: Mapping[str, Any] | None = None
     differs: Mapping[str, Any] | None = None
     ascii: bool = False
+
+
+def yet(empty: str, view: RunView) -> str:
+    """What stands where there is nothing to see yet, and what the run is doing meanwhile."""
+    return f"{empty}: {plain(view.snapshot.doing)}" if view.snapshot.doing else empty
 
 
 class Pane(Sheet):

@@ -14,7 +14,7 @@ from moore_tui.widgets.chart_pane import Chart, ChartPane
 from moore_tui.widgets.chart_view import Axis, Series
 from moore_tui.widgets.curves import Curve
 from moore_tui.widgets.figures import number
-from moore_tui.widgets.pane import RunView
+from moore_tui.widgets.pane import RunView, yet
 from moore_tui.widgets.sheet import Line
 
 
@@ -45,7 +45,7 @@ class ReturnPane(ChartPane):
             if one.series is not None and one.id != view.snapshot.id:
                 found += _drawn(one.series, view.chart.axis, raw, one.id, one.number, level=False)
         left: Line = (("Return" if raw else "Score", ""), (f" · {view.snapshot.id}", "dim"))
-        return Chart(found, left, self._now(view), subject=raw, empty="no evaluation yet")
+        return Chart(found, left, self._now(view), subject=raw, empty=yet("no evaluation yet", view))
 
     def step_metric(self, by: int) -> None:
         """Score or raw return, in every chart that has both."""

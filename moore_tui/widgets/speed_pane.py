@@ -12,6 +12,7 @@ from moore_tui.widgets.figures import DASH, percent, rate
 from moore_tui.widgets.pane import RunView
 from moore_tui.widgets.run_rows import left
 from moore_tui.widgets.sheet import Line, cut, fitting, length
+from moore_tui.widgets.states import plain
 from moore_tui.widgets.text_pane import TextPane
 
 PARTS = "█▓▒░▚▞"
@@ -32,7 +33,8 @@ class SpeedPane(TextPane):
     def key(self, view: RunView) -> Hashable:
         shot, cards = view.snapshot, view.machine.cards if view.machine else ()
         return (
-            shot.id, shot.state, view.ascii, left(shot), view.usage, cards, curves.stamp(view.series, "perf"),
+            shot.id, shot.state, shot.doing, view.ascii, left(shot), view.usage, cards,
+            curves.stamp(view.series, "perf"),
         )  # fmt: skip
 
     def paint(self, view: RunView) -> None:
@@ -56,14 +58,13 @@ class SpeedPane(TextPane):
         return f"{rate(_number(last.get('updates_per_s')))} up/s"
 
     def _rates(self, view: RunView, last: dict[str, Any]) -> Line:
-        live = view.snapshot.state == "live"
-        doing = last.get("doing")
+        doing = plain(view.snapshot.doing)
         parts: list[list[Line]] = [
             [(("env ", "dim"), (f"{rate(_number(last.get('env_steps_per_s')))} st/s", "strong"))],
             [(("updates ", "dim"), (f"{rate(_number(last.get('updates_per_s')))}/s", "strong"))],
         ]
-        if isinstance(doing, str) and doing and live:
-            parts.append([(("now ", "dim"), (_printable(doing), ""))])
+        if doing:
+            parts.append([(("now ", "dim"), (told, "")) for told in (doing, doing.partition(",")[0])])
         return fitting(parts, self.inner_width)
 
     def _machine(self, view: RunView, last: dict[str, Any]) -> Line:

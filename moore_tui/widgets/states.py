@@ -30,7 +30,7 @@ def glyph(state: str, ascii: bool = False) -> str:
 
 def words(shot: Snapshot) -> str:
     """What the state means for this run, the most telling words first; empty for a live run that is kept."""
-    detail = _plain(shot.detail)
+    detail = plain(shot.detail)
     if shot.state == "paused":
         text = f"paused @ {position(shot)}" + (f", {detail}" if detail else "")
     elif shot.state == "stalled":
@@ -65,5 +65,6 @@ def _resumable(detail: str) -> str:
     return f"{before}r → {count(int(step)) if step.isdecimal() else place}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text of a run without anything a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -154,6 +154,24 @@ def test_caps_end_a_fit_and_say_so() -> None:
     assert all(math.isfinite(s) for s in by_updates["holdout"])
 
 
+def test_a_fit_under_way_tells_how_far_it_has_come() -> None:
+    dynamics, told = make(patience=2, lr=0.0), []
+    fit(dynamics, "offline", lambda: told.append(dynamics.progress), max_epochs=0)
+    assert dynamics.progress == "" and len(told) == 15
+    best = holdout_mse(
+        dynamics.ensemble, dynamics.examples, linear_rows(), [(HELD[:12], 0.25), (HELD[12:], 0.75)]
+    ).min()
+    assert told[0] == "epoch 1"
+    assert told[4] == f"epoch 2, best holdout MSE {best:.3g}, 0 of 2 epochs without gain"
+    assert told[9] == f"epoch 3, best holdout MSE {best:.3g}, 1 of 2 epochs without gain"
+
+    told.clear()
+    fit(make(), "online", lambda: None, max_epochs=4, max_updates=7)
+    dynamics = make()
+    fit(dynamics, "online", lambda: told.append(dynamics.progress), max_epochs=4, max_updates=7)
+    assert told[0] == "epoch 1 of at most 4, minibatch 1 of at most 7"
+
+
 def test_an_offline_epoch_shows_each_member_its_bootstrap_once_in_a_new_order() -> None:
     dynamics = make(networks=2, elites=1)
     rows = linear_rows()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -24,18 +25,31 @@ def test_a_narrow_line_shrinks_the_bar_and_then_drops_the_least_needed() -> None
     assert line(FULL, 8) == "online 3"
 
 
+def test_what_a_run_does_is_told_while_there_is_no_speed_and_shortened_from_its_end() -> None:
+    fit = Progress("offline", 1, 10, speed=0.0, doing="fitting the models, epoch 7, best holdout MSE 0.01")
+    assert line(fit, 90) == "offline 1/10  [....................]  fitting the models, epoch 7, best holdout MSE 0.01"
+    assert line(fit, 64) == "offline 1/10  fitting the models, epoch 7, best holdout MSE 0.01"
+    assert line(fit, 60) == "offline 1/10  [...............]  fitting the models, epoch 7"
+    assert line(fit, 33) == "offline 1/10  fitting the models"
+    assert line(fit, 20) == "offline 1/10"
+    assert line(replace(fit, speed=3.0), 80) == "offline 1/10  [....................]  3.0 update/s"
+    assert line(replace(fit, speed=None), 33) == "offline 1/10  fitting the models"
+
+
 @given(
     st.integers(1, 200),
     st.floats(0, 1),
     st.none() | st.floats(-1e6, 1e6),
     st.none() | st.floats(0, 1e7),
     st.text("ab", max_size=30),
+    st.text("ab, ", max_size=60),
 )
 def test_a_line_never_exceeds_its_width(
-    width: int, done: float, result: float | None, eta: float | None, note: str
+    width: int, done: float, result: float | None, eta: float | None, note: str, doing: str
 ) -> None:
     progress = Progress("offline", 1, 1000, done, result, result, 12.0, "update/s", eta, note)
     assert len(line(progress, width)) <= width
+    assert len(line(replace(progress, speed=0.0, doing=doing), width)) <= width
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def make(runs: Path, name: str, status: str, *, alive: bool = False, **state: An
     run.events.write_text(
         event(1, "eval", score=20.0, return_mean=600.0)
         + event(2, "eval", score=25.0, return_mean=812.44)
-        + event(3, "perf", env_steps_per_s=41.5, updates_per_s=830.0, eta_s=185, rss_mb=512)
+        + event(3, "perf", env_steps_per_s=41.5, updates_per_s=830.0, eta_s=185, rss_mb=512, doing="fitting \x1b[31m4")
     )
     (run.log / "attempt-1.log").write_text("first\nsecond \x1b[31mred\x1b[0m\nValueError: cheese\n")
     (run.beat / "1-60").touch()
@@ -65,7 +65,7 @@ def test_status_of_a_live_run(runs: Path, capsys: pytest.CaptureFixture[str]) ->
     assert found["stage"].startswith("online, epoch 3 of 100 (")
     assert found["position"] == "update 1200, environment step 400"
     assert found["evaluation"] == "return 812.4, score 25.0 (online epoch 3)"
-    assert found["speed"] == "41.5 step/s, 830 update/s"
+    assert found["speed"] == "41.5 step/s, 830 update/s" and found["doing"] == "fitting 4"
     assert found["checkpoint"].startswith("ckpt-1000, ") and found["requests"].startswith("checkpoint (not answered")
     assert "no keeper" in found["process"] and str(os.getpid()) in found["process"]
     assert "\x1b" not in out and err == ""
@@ -76,7 +76,7 @@ def test_status_of_a_crashed_run_shows_error_log_and_remedy(runs: Path, capsys: 
     assert call(["status", "beta"]) == 0
     out = capsys.readouterr().out
     found = said(out)
-    assert found["state"].startswith("crashed") and found["error"] == "ValueError: cheese"
+    assert found["state"].startswith("crashed") and found["error"] == "ValueError: cheese" and "doing" not in found
     assert "log         first\n            second" in out and "resume beta" in found["remedy"]
     assert "\x1b" not in out
 

@@ -239,13 +239,14 @@ def test_position_score_and_speed_come_from_the_newest_events(run):
         beat_at(run, 1)
         t = time.time()
         evaluation = event(1, "eval", score=71.5, return_mean="nan")
-        speed = event(2, "perf", env_steps_per_s=3, updates_per_s=140.0, rss_mb=812, eta_s=100.0)
+        speed = event(2, "perf", env_steps_per_s=3, updates_per_s=140.0, rss_mb=812, eta_s=100.0, doing="evaluating")
         write_events(run, evaluation, {**speed, "t": t - 40}, {**event(3), "t": t, "stage": "online", "env_step": 17})
         found = RunModel(run).snapshot(now=t)
     assert (found.stage, found.epoch, found.update, found.env_step) == ("online", 1, 3, 17)
     assert (found.score, found.eval_stage, found.eval_epoch) == (71.5, "offline", 1)
     assert found.return_mean != found.return_mean
     assert (found.env_steps_per_s, found.updates_per_s, found.rss_mb) == (3.0, 140.0, 812.0)
+    assert found.doing == "evaluating"
     assert found.eta_s == pytest.approx(60.0)
 
 
@@ -278,8 +279,9 @@ def test_an_evaluation_far_back_is_found(run):
 
 def test_speed_is_that_of_a_live_run_only(run):
     put_state(run, dead_identity(), "stopped")
-    write_events(run, event(1, "perf", eta_s=5, updates_per_s=3))
-    assert (model.snapshot(run).eta_s, model.snapshot(run).updates_per_s) == (None, None)
+    write_events(run, event(1, "perf", eta_s=5, updates_per_s=3, doing="evaluating"))
+    found = model.snapshot(run)
+    assert (found.eta_s, found.updates_per_s, found.doing) == (None, None, "")
 
 
 OFFLINE = {"epochs": 4, "updates_per_epoch": 100}

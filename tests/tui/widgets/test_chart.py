@@ -59,6 +59,12 @@ def losses() -> Chart:
     return chart(Content([Series("q", x, 5.0 / x**1.5, 2.0 / x**1.5, 9.0 / x**1.5)], x_label="update"), log_y=True)
 
 
+def idle() -> Chart:
+    """Nothing to see yet."""
+    said = "no evaluation yet: fitting the models, epoch 106, and more"
+    return chart(Content(horizon=(0.0, 1000.0), empty=said))
+
+
 CHARTS = {
     "returns-80x16": (of_returns, 80, 16),
     "returns-160x30": (of_returns, 160, 30),
@@ -84,6 +90,10 @@ CHARTS = {
         8,
     ),
     "empty-50x8": (lambda: chart(Content(horizon=(0.0, 1000.0))), 50, 8),
+    "empty-in-rows-50x8": (idle, 50, 8),
+    **{
+        f"empty-with-less-room-{width}x{height}": (idle, width, height) for width, height in ((34, 4), (24, 4), (16, 4))
+    },
     "one-point-50x8": (lambda: chart(Content([Series("a", np.array([5.0]), np.array([3.0]))])), 50, 8),
     "constant-50x8": (lambda: chart(Content([Series("a", np.arange(9.0), np.full(9, 1e-7))])), 50, 8),
     "no-numbers-50x8": (

@@ -189,11 +189,27 @@ def test_the_half_life_goes_before_the_band(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("width", [30, 60])
 def test_throughput_leaves_out_whole_figures_too(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SpeedPane, "inner_width", width)
-    pane, shown = SpeedPane(), view(20)
-    last = {"env_steps_per_s": 1.7, "updates_per_s": 16.7, "rss_mb": 372, "doing": "evaluating"}
+    pane, shown = SpeedPane(), doing(view(20), "fitting the models, epoch 4, best holdout MSE 0.1")
+    last = {"env_steps_per_s": 1.7, "updates_per_s": 16.7, "rss_mb": 372}
     rates = "env 1.70 st/s  updates 16.7/s"
-    assert text(pane._rates(shown, last)) == (rates if width == 30 else f"{rates}  now evaluating")
+    assert text(pane._rates(shown, last)) == (rates if width == 30 else f"{rates}  now fitting the models")
     assert text(pane._machine(shown, last)) == "cpu –  memory 372 MB  gpu –"
+
+
+def doing(shown: RunView, what: str, **changes: Any) -> RunView:
+    return replace(shown, snapshot=replace(shown.snapshot, doing=what, **changes))
+
+
+def test_a_run_without_an_evaluation_or_a_fit_tells_what_it_is_doing() -> None:
+    fit = "fitting the models, epoch 4\x1b"
+    shown, said = doing(view(0), fit, update=0), "fitting the models, epoch 4 "
+    for pane, empty in ((ReturnPane(), "no evaluation yet"), (ModelPane(), "no fit yet")):
+        assert (pane.chart(shown).empty, pane.chart(view(0)).empty) == (f"{empty}: {said}", empty)
+        assert pane.key(shown) != pane.key(doing(shown, "fitting the models, epoch 5"))
+        updating = doing(shown, fit, update=1)
+        assert pane.key(updating) == pane.key(doing(updating, "evaluating"))
+    assert ("doing", said, "") in details_pane.facts(shown, 0.0)
+    assert "doing" not in [name for name, _, _ in details_pane.facts(view(0), 0.0)]
 
 
 def test_before_any_online_draw_the_bar_says_that_it_is_the_offline_stage(monkeypatch: pytest.MonkeyPatch) -> None:
