@@ -6,6 +6,7 @@ import re
 import time
 from typing import Any, NamedTuple
 
+from moore_engine.rundir import EXIT_DONE, EXIT_STOPPED
 from moore_tui.runs.status import signal_name
 from moore_tui.runs.table import Event, number
 from moore_tui.runs.tail import printable
@@ -30,7 +31,7 @@ _AT = re.compile(r" at \{(.*)\}$")
 _PLACE = re.compile(r"'stage': '(\w+)', 'epoch': (\d+), 'update': (\d+)")
 _SIGNAL = re.compile(r"\bsignal (\d{1,3})\b")
 _DONE = re.compile(r"ended: exit 0\b")
-_BAD_END = re.compile(r"exit [1-9]|SIG|signal|given up|cannot")
+_BAD_END = re.compile(rf"exit (?!{EXIT_STOPPED}\b)[1-9]|SIG|signal|given up|cannot")
 
 
 class LogLine(NamedTuple):
@@ -151,7 +152,7 @@ def _warn(event: Event) -> tuple[str, str]:
 
 
 def _end(event: Event) -> tuple[str, str]:
-    return (INFO if event.get("exit") in (0, 75) else ERROR), f"{event.get('state')}, exit {event.get('exit')}"
+    return (INFO if event.get("exit") in (EXIT_DONE, EXIT_STOPPED) else ERROR), f"{event.get('state')}, exit {event.get('exit')}"
 
 
 _WORDS: dict[str, Any] = {

@@ -282,6 +282,8 @@ def test_the_keepers_lines_have_their_time_attempt_and_level():
     assert (two.level, two.text) == (ERROR, "attempt 3 ended: SIGKILL at online epoch 7, update 15 225")
     done = log_lines.kept(f"2026-01-01 10:00:00 attempt 3 ended: exit 0 at {at}", 0)
     assert (done.level, done.text) == (INFO, "attempt 3 ended: exit 0 at update 15 225")
+    for said, level in (("attempt 3 ended: exit 75", INFO), ("finished: exit 75", INFO), ("finished: exit 7", ERROR)):
+        assert log_lines.kept(f"2026-01-01 10:00:00 {said}", 0).level == level
     assert log_lines.kept("2026-01-01 10:00:00 attempt 3 ended: signal 999 at {}", 0).text.endswith("signal 999")
     assert log_lines.kept("no time", 5) == log_lines.LogLine("no time", INFO, 5, None, "keeper")
 
