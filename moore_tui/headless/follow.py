@@ -22,10 +22,13 @@ from moore_tui.headless.verbs import exit_code
 from moore_tui.runs import algorithms, control, tail
 from moore_tui.runs.errors import ConsoleError
 from moore_tui.runs.model import RunModel, Snapshot
+from moore_tui.runs.written import real
 
 POLL_S = 0.15
 MADE = {"data set": "path", "sha256": "sha256", "Minari": "minari"}
 """Lines about what a collection has written, and the fields of its last `data` event."""
+QUIET_S = 60.0
+"""Without a terminal: between two lines about a run that as yet makes no updates."""
 AGAIN_S = 5.0
 """A second Ctrl-C within these seconds kills the run."""
 
@@ -91,6 +94,7 @@ class _View:
         self._served = 0
         self._stopping = self._interrupted = False
         self._told = ""
+        self._quiet_until = 0.0
 
     def watch(self) -> int:
         self._skip_old()
@@ -204,6 +208,16 @@ class _View:
             self.live.above(f"saved {event['path']}")
         elif kind == "eval" and not self.live.on and not event.get("baseline"):
             self.live.above(evaluation(event, shot))
+        elif kind == "perf" and not self.live.on and not event.get("updates_per_s"):
+            self._wait(event)
+
+    def _wait(self, event: dict[str, Any]) -> None:
+        """What is being done meanwhile, now and then."""
+        t = real(event.get("t")) or 0.0
+        if t >= self._quiet_until:
+            if self._quiet_until and event.get("doing"):
+                self.live.above(f"{event.get('stage')} epoch {event.get('epoch')}: {plain(str(event['doing']))}")
+            self._quiet_until = t + QUIET_S
 
     def _end(self, shot: Snapshot) -> int:
         code = exit_code(self.run, shot)

@@ -13,7 +13,10 @@ import pytest
 
 from moore_engine import control as requests
 from moore_engine.rundir import read_json, write_json
+from moore_tui.headless import follow
+from moore_tui.runs.model import snapshot
 from tests.tui.console_process import Console, Terminal, wait_for
+from tests.tui.made_runs import event, make_run, write_events
 
 RUN = ("run", "quickstart", "--name", "one", "--set", "offline.epochs=10")
 
@@ -44,6 +47,19 @@ def test_a_piped_run_narrates_one_plain_line_an_evaluation(console: Console) -> 
     lines = [line for line in done.stderr.splitlines() if line.startswith("offline epoch")]
     assert len(lines) == 2 and "return 100.0 +- 0.0, score 10.0" in lines[0]
     assert "\x1b" not in done.stdout + done.stderr and "\r" not in done.stdout + done.stderr
+
+
+def test_a_piped_run_that_makes_no_updates_yet_tells_once_a_minute_what_it_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path)
+    idle = [event(seq, "perf", updates_per_s=0.0, doing=f"fitting, epoch {seq}") for seq in range(1, 9)]
+    busy = [event(seq, "perf", updates_per_s=3.0, doing="updating") for seq in range(9, 17)]
+    view = follow._View(run, follow.Signals(), False)
+    write_events(run, *({**each, "t": 1000.0 + 20 * each["seq"]} for each in idle + busy))
+    view._read(snapshot(run))
+    assert len(view.log.events) == 16
+    assert capsys.readouterr().err == "offline epoch 1: fitting, epoch 4\noffline epoch 1: fitting, epoch 7\n"
 
 
 def test_a_run_as_json_is_its_events_and_a_summary_one_object_a_line(console: Console) -> None:
