@@ -23,7 +23,8 @@ SAYS = {
 def question(name: str, draft: Draft, outlook: Outlook, runs: Path) -> Dialog[str | None]:
     """Its answer is the new text of the choice or key `name`, as Draft.change takes it; None leaves it as it is."""
     if name == drafts.SOURCE:
-        return Choose("Preset", [*outlooks.presets(), (FILE, "a configuration of your own")])
+        sources = [*outlooks.presets(), (FILE, "a configuration of your own")]
+        return Choose("Preset", sources, "Task, data and settings; the algorithm has a field of its own.")
     if name == drafts.PROFILE:
         return Choose(
             "Profile",

@@ -75,6 +75,8 @@ class Choose(Dialog[str | None]):
         choices = self.query_one(OptionList)
         choices.clear_options()
         choices.add_options([Option(_line(value, about, width)) for value, about in found])
+        if not found:
+            choices.add_option(Option(Text("none of them has this in it", "dim"), disabled=True))
         choices.highlighted = 0 if found else None
 
     def action_move(self, how: str) -> None:

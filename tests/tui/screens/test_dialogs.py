@@ -108,6 +108,8 @@ def test_a_choice_is_narrowed_as_typed_and_moved_in_with_arrows() -> None:
         Case(choose(), ["escape"], None),
         Case(Choose("Data", ["one"], free=True), [*"a.h5", "enter"], "a.h5", "a.h5 as typed"),
         Case(Choose("Data", ["one"], free=True), ["o", "enter"], "one"),
+        Case(Choose("Data", ["one"]), [*"two", "enter", "escape"], None, "none of them has this in it"),
+        Case(Choose("Data", ["one"]), ["x", "enter", "down", "backspace", "enter"], "one"),
     )
 
 
