@@ -132,7 +132,11 @@ def device(settings: Config) -> torch.device:
 
 
 def fix_arithmetic(threads: int) -> None:
-    """Everything that makes two runs of the same state give the same bits."""
+    """Everything that makes two runs of the same state give the same bits; and numbers below 1e-38 are zero.
+
+    Weight decay leaves such numbers of weights without a gradient, and they slow every product they are in.
+    """
+    torch.set_flush_denormal(True)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.engine import trainer_runs as runs
 
@@ -15,6 +16,13 @@ def no_trainer_is_left() -> Iterator[None]:
     """Whatever a failed test left running is killed."""
     yield
     runs.stop_all()
+
+
+@pytest.fixture(autouse=True)
+def small_numbers_are_numbers() -> Iterator[None]:
+    """What fix_arithmetic turned off in this process is on again."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
