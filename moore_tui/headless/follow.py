@@ -209,9 +209,9 @@ class _View:
         elif kind == "eval" and not self.live.on and not event.get("baseline"):
             self.live.above(evaluation(event, shot))
         elif kind == "perf" and not self.live.on and not event.get("updates_per_s"):
-            self._wait(event)
+            self._meanwhile(event)
 
-    def _wait(self, event: dict[str, Any]) -> None:
+    def _meanwhile(self, event: dict[str, Any]) -> None:
         """What is being done meanwhile, now and then."""
         t = real(event.get("t")) or 0.0
         if t >= self._quiet_until:

@@ -108,7 +108,7 @@ class Field:
         """A text in the middle, as much of it as fits into half of the rows: up to its first comma, or colon."""
         rows, columns = self.codes.shape
         forms = (text, text.partition(",")[0], text.partition(":")[0])
-        fitting = (wrapped(form, columns) for form in forms if max(map(len, form.split())) <= columns)
+        fitting = (wrapped(form, columns) for form in forms if max(map(len, form.split()), default=0) <= columns)
         lines = next((lines for lines in fitting if len(lines) <= max(1, rows // 2)), [])
         for row, line in enumerate(lines, (rows + 1 - len(lines)) // 2):
             at = slice((columns - len(line)) // 2, (columns - len(line)) // 2 + len(line))

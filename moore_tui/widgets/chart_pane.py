@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from moore_tui.widgets import curves
 from moore_tui.widgets.chart_view import AXIS_LABELS, Mark, Series
 from moore_tui.widgets.curve_plot import CurvePlot
-from moore_tui.widgets.pane import Pane, RunView
+from moore_tui.widgets.pane import Pane, RunView, yet
 from moore_tui.widgets.sheet import Line, Sheet
 
 
@@ -67,7 +67,7 @@ class ChartPane(Pane):
             view.chart,
             view.ascii,
             self.metric,
-            "" if view.snapshot.update else view.snapshot.doing,
+            yet("", view),
             curves.stamp(view.series, *self.kinds),
             others,
             view.boundary,

@@ -66,8 +66,9 @@ class RunView:
 
 
 def yet(empty: str, view: RunView) -> str:
-    """What stands where there is nothing to see yet, and what the run is doing meanwhile."""
-    return f"{empty}: {plain(view.snapshot.doing)}" if view.snapshot.doing else empty
+    """What stands where there is nothing to see yet, and what the run is doing until its first update."""
+    shot = view.snapshot
+    return f"{empty}: {plain(shot.doing)}" if shot.doing and not shot.update else empty
 
 
 class Pane(Sheet):

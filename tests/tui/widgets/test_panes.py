@@ -207,6 +207,7 @@ def test_a_run_without_an_evaluation_or_a_fit_tells_what_it_is_doing() -> None:
         assert (pane.chart(shown).empty, pane.chart(view(0)).empty) == (f"{empty}: {said}", empty)
         assert pane.key(shown) != pane.key(doing(shown, "fitting the models, epoch 5"))
         updating = doing(shown, fit, update=1)
+        assert pane.chart(updating).empty == empty
         assert pane.key(updating) == pane.key(doing(updating, "evaluating"))
     assert ("doing", said, "") in details_pane.facts(shown, 0.0)
     assert "doing" not in [name for name, _, _ in details_pane.facts(view(0), 0.0)]
