@@ -175,6 +175,8 @@ class WatchScreen(Framed):
         return self._settings[key]
 
     def on_run_selected(self, message: RunSelected) -> None:
+        if message.run_id == self.console.selected:
+            return
         first = self.console.selected is None
         self.console.selected = message.run_id
         self._look_up(0.0 if first else REST_S)
