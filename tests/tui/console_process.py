@@ -99,9 +99,10 @@ class Console:
 
 
 def _as_a_shell_would() -> None:
-    """Take the terminal, and hear Ctrl-C even if these tests were started in the background, where it is ignored."""
+    """Take the terminal, and hear Ctrl-C and hang-ups even if these tests were started where they are ignored."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
 
 
 class Terminal:
